@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the engine holds as far as we know: images, references, containers. Lists replace it,
+ * events and single inspects patch it. Image IDs are normalised ("sha256:…"), references canonical.
+ */
+
+#include "core/base.h"
+#include "core/layers.h"
+#include "core/record.h"
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+struct image {
+	char *id;
+	char *parent;
+	struct strings references;
+	struct strings digests;
+	struct labels labels;
+	struct layer *top; /* NULL: no layers, or not known yet */
+	uint64_t size;
+	nsec_t created;
+	bool has_layers; /* layers have been asked for */
+	bool failed; /* could not be removed in this collection */
+	bool listed; /* scratch of inventory_replace_images() */
+	size_t containers; /* that hold it */
+	size_t children; /* images that name it as their parent */
+	size_t index; /* scratch of the policy: its place in an array beside the images */
+	UT_hash_handle hh;
+};
+
+struct container {
+	char *id;
+	char *image_id; /* NULL while nobody knows */
+	bool listed; /* scratch of inventory_replace_containers() */
+	UT_hash_handle hh;
+};
+
+struct inventory {
+	struct image *images; /* uthash by ID; walk it with HASH_ITER */
+	struct container *containers;
+	struct reference_entry *references;
+	struct tally *tallies;
+	struct layers *layers;
+	uint64_t generation; /* goes up with each change that a plan could see */
+};
+
+void inventory_init(struct inventory *inventory);
+void inventory_finish(struct inventory *inventory);
+
+/* Forgets everything: another engine, or none. */
+void inventory_clear(struct inventory *inventory);
+
+/*
+ * Adds an image or brings it up to date. References that another image had move here, as they do
+ * in the engine. Layers are facts that never change: a record without them leaves them alone.
+ */
+struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record);
+
+/* A full list: as putting each of them, and what is not in it is gone. */
+void inventory_replace_images(
+	struct inventory *inventory, const struct image_record *records, size_t count);
+
+/* Nothing happens if there is none of that ID. */
+void inventory_remove_image(struct inventory *inventory, const char *id);
+
+/* The reference (by tag) names this image from now on. */
+void inventory_move_reference(
+	struct inventory *inventory, struct image *image, const char *canonical);
+
+/* The image has lost this reference (by tag or digest). */
+void inventory_drop_reference(
+	struct inventory *inventory, struct image *image, const char *canonical);
+
+/* By normalised ID; NULL if there is none. */
+struct image *inventory_find_image(const struct inventory *inventory, const char *id);
+
+/* By canonical reference; NULL if there is none. */
+struct image *inventory_find_reference(const struct inventory *inventory, const char *canonical);
+
+/*
+ * What a person typed, as docker looks it up: a full ID, else a reference, else a unique prefix of
+ * an ID. NULL where there is none or more than one.
+ */
+struct image *inventory_resolve(const struct inventory *inventory, const char *text);
+
+/* Adds a container or tells which image it holds; image_id NULL: nobody knows yet. */
+struct container *inventory_put_container(
+	struct inventory *inventory, const char *id, const char *image_id);
+void inventory_remove_container(struct inventory *inventory, const char *id);
+void inventory_replace_containers(
+	struct inventory *inventory, const struct container_record *records, size_t count);
+struct container *inventory_find_container(const struct inventory *inventory, const char *id);
+
+/*
+ * An intermediate step of a classic build, or a base that lost its tag: nameless and the parent of
+ * another image. Docker shows it with all=1 only.
+ */
+bool image_is_intermediate(const struct image *image);
+
+/* Nameless, and docker shows it as <none>. */
+bool image_is_dangling(const struct image *image);
+
+/* Whether another image is built on this one, by its parent or by its layers. */
+bool image_has_children(const struct image *image);
+
+/* What to call it: its familiar references, else digests, else "<none>". The caller frees. */
+char *image_title(const struct image *image) _warn_unused_;
+
+/* Images as `docker images` counts them: without intermediates. */
+size_t inventory_count_images(const struct inventory *inventory);

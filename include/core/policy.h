@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What is decided: from what the engine holds, what we know, what was configured and the time now,
+ * an ordered plan with a reason for every image. No I/O, no clock, no log: the same input gives the
+ * same plan, always.
+ */
+
+#include "core/base.h"
+#include "core/inventory.h"
+#include "core/ledger.h"
+#include "core/record.h"
+
+/* images.rules: an image that it matches is protected, or managed with limits of its own. */
+struct rule {
+	char *match;
+	bool keep;
+	bool origins[ORIGIN_COUNT]; /* that it is for */
+	bool has_max_unused, has_grace;
+	nsec_t max_unused, grace;
+};
+
+struct rules {
+	struct rule *items;
+	size_t count, allocated;
+};
+
+struct policy {
+	nsec_t max_unused; /* 0: off */
+	uint64_t max_total_size; /* bytes; 0: off */
+	uint64_t target_total_size; /* bytes, not above max_total_size */
+	nsec_t grace;
+	uint64_t max_removals; /* 0: no cap */
+	bool manage[ORIGIN_COUNT];
+	char *keep_label;
+	struct rules rules;
+};
+
+void policy_finish(struct policy *policy);
+
+/* Why an image goes or stays. The words for them never change: reason_name(). */
+enum reason {
+	REASON_UNUSED,
+	REASON_OVER_SIZE,
+	/* Reasons to keep, the first that holds. */
+	REASON_KEPT_RULE,
+	REASON_KEPT_LABEL,
+	REASON_IN_USE,
+	REASON_UNMANAGED,
+	REASON_GRACE,
+	REASON_HAS_CHILDREN,
+	REASON_FAILED,
+	REASON_WITHIN_LIMITS,
+	REASON_COUNT,
+};
+
+const char *reason_name(enum reason reason);
+
+static inline bool reason_removes(enum reason reason)
+{
+	return reason < REASON_KEPT_RULE;
+}
+
+/* Bytes that are not known for certain, but not below lower and not above upper. */
+struct bounds {
+	uint64_t lower, upper;
+};
+
+/* One image's verdict. Points into inventory and ledger: good until one of them changes. */
+struct plan_item {
+	const struct image *image;
+	const struct ledger_entry *entry; /* NULL for an image that we know nothing of */
+	enum reason reason;
+	bool managed;
+	bool expired; /* unused for longer than its limit */
+	nsec_t last_used; /* of it or of an image that is built on it, the later one */
+	nsec_t unused; /* watched time since then */
+	struct bounds reclaims;
+	unsigned rank, height; /* parts of the sort key */
+};
+
+struct plan {
+	struct plan_item *items; /* every image, in the order of eviction */
+	size_t count;
+	size_t removals;
+	size_t reasons[REASON_COUNT]; /* how many images have each */
+	bool over_size; /* usage is (or was, see policy_plan) above the limit */
+	bool capped; /* max_removals kept some */
+	uint64_t before, target; /* bytes; of use only if over_size */
+	struct bounds reclaims; /* all removals together */
+	uint64_t missing; /* bytes by which the target is missed with all candidates gone */
+};
+
+void plan_finish(struct plan *plan);
+
+/* Where a collection stands when it makes a plan. */
+struct progress {
+	bool over_size; /* it started above the limit, and goes on to the target */
+	uint64_t removed; /* images so far, for max_removals */
+};
+
+/*
+ * The plan for a collection now. Without known usage the size limit is left alone. Removals are
+ * sure to be needed: one more by size is only taken if, with the most that those before it can
+ * free, usage is still above the target. So with uncertain sizes the plan may stop short: measure
+ * and plan again with the progress made.
+ */
+void policy_plan(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, const struct usage *usage, const struct progress *progress,
+	nsec_t now, struct plan *ret);
+
+/*
+ * The verdict on one image taken again, right before it is removed for `planned`: planned if it
+ * still holds, else the reason to keep it.
+ */
+enum reason policy_check(const struct policy *policy, const struct ledger *ledger,
+	const struct image *image, enum reason planned, nsec_t now);
+
+/* Whether the image is one that may be removed at all. entry may be NULL. */
+bool policy_manages(
+	const struct policy *policy, const struct image *image, const struct ledger_entry *entry);
+
+/*
+ * Whether removing the image may take its nameless ancestors along (the engine does that unless
+ * told not to): only if each is managed or was never more than a step of a build.
+ */
+bool policy_may_prune(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, const struct image *image);

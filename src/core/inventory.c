@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/inventory.h"
+
+#include "core/reference.h"
+
+#include <string.h>
+
+/* Who has which name. Digests are in here too: a container can be created by one. */
+struct reference_entry {
+	char *canonical;
+	struct image *image;
+	UT_hash_handle hh;
+};
+
+/* Who holds an image, counted whether or not the image itself is known yet. */
+struct tally {
+	char *id;
+	size_t children, containers;
+	UT_hash_handle hh;
+};
+
+void inventory_init(struct inventory *inventory)
+{
+	*inventory = (struct inventory){ .layers = layers_create() };
+}
+
+void inventory_finish(struct inventory *inventory)
+{
+	if (!inventory->layers)
+		return;
+	inventory_clear(inventory);
+	layers_destroy(TAKE_PTR(inventory->layers));
+}
+
+void inventory_clear(struct inventory *inventory)
+{
+	struct image *image, *next_image;
+
+	inventory_replace_containers(inventory, NULL, 0);
+	HASH_ITER (hh, inventory->images, image, next_image)
+		inventory_remove_image(inventory, image->id);
+}
+
+struct image *inventory_find_image(const struct inventory *inventory, const char *id)
+{
+	struct image *image;
+
+	HASH_FIND_STR(inventory->images, id, image);
+	return image;
+}
+
+struct image *inventory_find_reference(const struct inventory *inventory, const char *canonical)
+{
+	struct reference_entry *entry;
+
+	HASH_FIND_STR(inventory->references, canonical, entry);
+	return entry ? entry->image : NULL;
+}
+
+/* The only image whose ID begins with these hex digits. */
+static struct image *find_prefix(const struct inventory *inventory, const char *text)
+{
+	const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
+	struct image *image, *next, *found = NULL;
+	size_t length = strlen(hex);
+
+	if (length == 0 || strspn(hex, "0123456789abcdef") != length)
+		return NULL;
+	HASH_ITER (hh, inventory->images, image, next) {
+		if (strncmp(image->id + strlen("sha256:"), hex, length) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = image;
+	}
+	return found;
+}
+
+struct image *inventory_resolve(const struct inventory *inventory, const char *text)
+{
+	_cleanup_free_ char *id = NULL, *canonical = NULL;
+	struct image *image;
+
+	if (image_id_normalise(text, &id) == 0)
+		return inventory_find_image(inventory, id);
+	if (reference_canonicalise(text, &canonical) == 0) {
+		image = inventory_find_reference(inventory, canonical);
+		if (image)
+			return image;
+	}
+	return find_prefix(inventory, text);
+}
+
+static struct tally *find_tally(const struct inventory *inventory, const char *id)
+{
+	struct tally *tally;
+
+	HASH_FIND_STR(inventory->tallies, id, tally);
+	return tally;
+}
+
+/* Adds to the counts of an image ID, which may be NULL. */
+static void hold(struct inventory *inventory, const char *id, int children, int containers)
+{
+	struct tally *tally;
+	struct image *image;
+
+	if (!id)
+		return;
+	tally = find_tally(inventory, id);
+	if (!tally) {
+		tally = xcalloc(1, sizeof(*tally));
+		tally->id = xstrdup(id);
+		HASH_ADD_KEYPTR(hh, inventory->tallies, tally->id, strlen(id), tally);
+	}
+	tally->children += (size_t)children;
+	tally->containers += (size_t)containers;
+	image = inventory_find_image(inventory, id);
+	if (image) {
+		image->children = tally->children;
+		image->containers = tally->containers;
+	}
+	if (tally->children == 0 && tally->containers == 0) {
+		HASH_DEL(inventory->tallies, tally);
+		free(tally->id);
+		free(tally);
+	}
+}
+
+static void set_parent(struct inventory *inventory, struct image *image, const char *parent)
+{
+	if (streq(image->parent, parent))
+		return;
+	hold(inventory, image->parent, -1, 0);
+	free(image->parent);
+	image->parent = parent ? xstrdup(parent) : NULL;
+	hold(inventory, image->parent, 1, 0);
+}
+
+static struct image *add_image(struct inventory *inventory, const char *id)
+{
+	const struct tally *tally = find_tally(inventory, id);
+	struct image *image = xcalloc(1, sizeof(*image));
+
+	image->id = xstrdup(id);
+	if (tally) {
+		image->children = tally->children;
+		image->containers = tally->containers;
+	}
+	HASH_ADD_KEYPTR(hh, inventory->images, image->id, strlen(image->id), image);
+	inventory->generation++;
+	return image;
+}
+
+static void unindex_reference(struct inventory *inventory, const char *canonical)
+{
+	struct reference_entry *entry;
+
+	HASH_FIND_STR(inventory->references, canonical, entry);
+	if (!entry)
+		return;
+	HASH_DEL(inventory->references, entry);
+	free(entry->canonical);
+	free(entry);
+}
+
+void inventory_drop_reference(
+	struct inventory *inventory, struct image *image, const char *canonical)
+{
+	if (inventory_find_reference(inventory, canonical) == image)
+		unindex_reference(inventory, canonical);
+	if (strings_remove(&image->references, canonical) ||
+		strings_remove(&image->digests, canonical))
+		inventory->generation++;
+}
+
+static void index_reference(struct inventory *inventory, struct image *image, const char *canonical)
+{
+	struct image *owner = inventory_find_reference(inventory, canonical);
+	struct reference_entry *entry;
+
+	if (owner == image)
+		return;
+	if (owner)
+		inventory_drop_reference(inventory, owner, canonical);
+	entry = xcalloc(1, sizeof(*entry));
+	entry->canonical = xstrdup(canonical);
+	entry->image = image;
+	HASH_ADD_KEYPTR(hh, inventory->references, entry->canonical, strlen(canonical), entry);
+}
+
+void inventory_move_reference(
+	struct inventory *inventory, struct image *image, const char *canonical)
+{
+	index_reference(inventory, image, canonical);
+	if (strings_contain(&image->references, canonical))
+		return;
+	strings_add(&image->references, canonical);
+	strings_sort(&image->references);
+	inventory->generation++;
+}
+
+/* Replaces one of the image's two lists of names. */
+static void set_names(struct inventory *inventory, struct image *image, struct strings *names,
+	const struct strings *wanted)
+{
+	struct strings sorted = strings_copy(wanted);
+
+	strings_sort(&sorted);
+	if (strings_equal(names, &sorted)) {
+		strings_finish(&sorted);
+		return;
+	}
+	for (size_t i = 0; i < names->count; i++)
+		if (!strings_contain(&sorted, names->items[i]))
+			unindex_reference(inventory, names->items[i]);
+	for (size_t i = 0; i < sorted.count; i++)
+		index_reference(inventory, image, sorted.items[i]);
+	strings_finish(names);
+	*names = sorted;
+	inventory->generation++;
+}
+
+struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record)
+{
+	struct image *image = inventory_find_image(inventory, record->id);
+
+	if (!image)
+		image = add_image(inventory, record->id);
+	set_parent(inventory, image, record->parent);
+	set_names(inventory, image, &image->references, &record->references);
+	set_names(inventory, image, &image->digests, &record->digests);
+	labels_finish(&image->labels);
+	image->labels = labels_copy(&record->labels);
+	image->size = record->size;
+	image->created = record->created;
+	if (record->has_layers && !image->has_layers) {
+		image->top = layers_add_image(inventory->layers, &record->layers);
+		image->has_layers = true;
+		inventory->generation++;
+	}
+	return image;
+}
+
+void inventory_replace_images(
+	struct inventory *inventory, const struct image_record *records, size_t count)
+{
+	struct image *image, *next;
+
+	HASH_ITER (hh, inventory->images, image, next)
+		image->listed = false;
+	for (size_t i = 0; i < count; i++)
+		inventory_put_image(inventory, &records[i])->listed = true;
+	HASH_ITER (hh, inventory->images, image, next)
+		if (!image->listed)
+			inventory_remove_image(inventory, image->id);
+}
+
+void inventory_remove_image(struct inventory *inventory, const char *id)
+{
+	struct image *image = inventory_find_image(inventory, id);
+
+	if (!image)
+		return;
+	for (size_t i = 0; i < image->references.count; i++)
+		unindex_reference(inventory, image->references.items[i]);
+	for (size_t i = 0; i < image->digests.count; i++)
+		unindex_reference(inventory, image->digests.items[i]);
+	set_parent(inventory, image, NULL);
+	layers_remove_image(inventory->layers, image->top);
+	HASH_DEL(inventory->images, image);
+	strings_finish(&image->references);
+	strings_finish(&image->digests);
+	labels_finish(&image->labels);
+	free(image->id);
+	free(image);
+	inventory->generation++;
+}
+
+struct container *inventory_find_container(const struct inventory *inventory, const char *id)
+{
+	struct container *container;
+
+	HASH_FIND_STR(inventory->containers, id, container);
+	return container;
+}
+
+static void set_container_image(
+	struct inventory *inventory, struct container *container, const char *image_id)
+{
+	if (streq(container->image_id, image_id))
+		return;
+	hold(inventory, image_id, 0, 1);
+	hold(inventory, container->image_id, 0, -1);
+	free(container->image_id);
+	container->image_id = image_id ? xstrdup(image_id) : NULL;
+	inventory->generation++;
+}
+
+struct container *inventory_put_container(
+	struct inventory *inventory, const char *id, const char *image_id)
+{
+	struct container *container = inventory_find_container(inventory, id);
+
+	if (!container) {
+		container = xcalloc(1, sizeof(*container));
+		container->id = xstrdup(id);
+		HASH_ADD_KEYPTR(hh, inventory->containers, container->id, strlen(id), container);
+	}
+	set_container_image(inventory, container, image_id);
+	return container;
+}
+
+void inventory_remove_container(struct inventory *inventory, const char *id)
+{
+	struct container *container = inventory_find_container(inventory, id);
+
+	if (!container)
+		return;
+	set_container_image(inventory, container, NULL);
+	HASH_DEL(inventory->containers, container);
+	free(container->id);
+	free(container);
+}
+
+void inventory_replace_containers(
+	struct inventory *inventory, const struct container_record *records, size_t count)
+{
+	struct container *container, *next;
+
+	HASH_ITER (hh, inventory->containers, container, next)
+		container->listed = false;
+	for (size_t i = 0; i < count; i++) {
+		const char *image_id = records[i].image_id;
+
+		container = inventory_find_container(inventory, records[i].id);
+		if (!image_id && container)
+			image_id = container->image_id;
+		inventory_put_container(inventory, records[i].id, image_id)->listed = true;
+	}
+	HASH_ITER (hh, inventory->containers, container, next)
+		if (!container->listed)
+			inventory_remove_container(inventory, container->id);
+}
+
+static bool is_nameless(const struct image *image)
+{
+	return image->references.count == 0 && image->digests.count == 0;
+}
+
+bool image_is_intermediate(const struct image *image)
+{
+	return is_nameless(image) && image->children > 0;
+}
+
+bool image_is_dangling(const struct image *image)
+{
+	return is_nameless(image) && image->children == 0;
+}
+
+bool image_has_children(const struct image *image)
+{
+	return image->children > 0 || (image->top && image->top->images_above > 0);
+}
+
+char *image_title(const struct image *image)
+{
+	const struct strings *names =
+		image->references.count ? &image->references : &image->digests;
+	struct strings familiar = {};
+	char *title;
+
+	if (names->count == 0)
+		return xstrdup("<none>");
+	for (size_t i = 0; i < names->count; i++)
+		strings_take(&familiar, reference_familiar(names->items[i]));
+	title = strings_join(&familiar, ", ");
+	strings_finish(&familiar);
+	return title;
+}
+
+size_t inventory_count_images(const struct inventory *inventory)
+{
+	struct image *image, *next;
+	size_t count = 0;
+
+	HASH_ITER (hh, inventory->images, image, next)
+		count += !image_is_intermediate(image);
+	return count;
+}

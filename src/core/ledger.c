@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/ledger.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A list can show an image this much before the event that brought it. */
+#define EVENT_LAG (10 * NSEC_PER_SEC)
+
+static const char *const origin_names[] = {
+	[ORIGIN_EXISTING] = "existing",
+	[ORIGIN_PULLED] = "pulled",
+	[ORIGIN_BUILT] = "built",
+	[ORIGIN_LOADED] = "loaded",
+};
+
+const char *origin_name(enum origin origin)
+{
+	return origin_names[origin];
+}
+
+int origin_parse(const char *name, enum origin *ret)
+{
+	for (enum origin origin = 0; origin < ORIGIN_COUNT; origin++) {
+		if (streq(name, origin_names[origin])) {
+			*ret = origin;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+void ledger_init(struct ledger *ledger)
+{
+	*ledger = (struct ledger){};
+}
+
+void ledger_finish(struct ledger *ledger)
+{
+	struct ledger_entry *entry, *next;
+
+	HASH_ITER (hh, ledger->entries, entry, next)
+		ledger_remove(ledger, entry->id);
+	for (size_t i = 0; i < ledger->tracked.count; i++)
+		free(ledger->tracked.items[i].canonical);
+	free(ledger->tracked.items);
+	free(ledger->engine_id);
+	*ledger = (struct ledger){};
+}
+
+struct ledger_entry *ledger_find(const struct ledger *ledger, const char *id)
+{
+	struct ledger_entry *entry;
+
+	HASH_FIND_STR(ledger->entries, id, entry);
+	return entry;
+}
+
+struct ledger_entry *ledger_add(
+	struct ledger *ledger, const char *id, enum origin origin, nsec_t now)
+{
+	struct ledger_entry *entry = xcalloc(1, sizeof(*entry));
+
+	entry->id = xstrdup(id);
+	entry->origin = origin;
+	entry->named = origin != ORIGIN_BUILT;
+	entry->first_seen = entry->last_used = now;
+	entry->unobserved = ledger->unobserved;
+	HASH_ADD_KEYPTR(hh, ledger->entries, entry->id, strlen(entry->id), entry);
+	ledger->generation++;
+	return entry;
+}
+
+void ledger_remove(struct ledger *ledger, const char *id)
+{
+	struct ledger_entry *entry = ledger_find(ledger, id);
+
+	if (!entry)
+		return;
+	HASH_DEL(ledger->entries, entry);
+	strings_finish(&entry->references);
+	free(entry->id);
+	free(entry);
+	ledger->generation++;
+}
+
+void ledger_drop_step(struct ledger *ledger, const struct image *image)
+{
+	const struct ledger_entry *entry = ledger_find(ledger, image->id);
+
+	if (entry && !entry->named && image_is_intermediate(image))
+		ledger_remove(ledger, image->id);
+}
+
+static int64_t seconds_rounded_up(nsec_t duration)
+{
+	return duration / NSEC_PER_SEC + (duration % NSEC_PER_SEC > 0);
+}
+
+/* The ledger's total of unobserved time as it was at `when`, which may be within the last gap. */
+static int64_t unobserved_at(const struct ledger *ledger, nsec_t when)
+{
+	nsec_t behind = ledger->gap_end - when;
+
+	if (ledger->gap_length <= 0 || behind <= 0)
+		return ledger->unobserved;
+	behind = MIN(behind, ledger->gap_length);
+	return MAX(ledger->unobserved - seconds_rounded_up(behind), (int64_t)0);
+}
+
+void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now)
+{
+	struct ledger_entry *entry = ledger_find(ledger, id);
+
+	when = MIN(when, now);
+	if (!entry || when <= entry->last_used)
+		return;
+	entry->last_used = when;
+	entry->unobserved = unobserved_at(ledger, when);
+	ledger->generation++;
+}
+
+void ledger_learn_origin(
+	struct ledger *ledger, struct ledger_entry *entry, enum origin origin, nsec_t when)
+{
+	if (!entry->inferred || when > entry->first_seen + EVENT_LAG)
+		return;
+	entry->inferred = false;
+	if (entry->origin == origin)
+		return;
+	entry->origin = origin;
+	entry->named = entry->named || origin != ORIGIN_BUILT;
+	ledger->generation++;
+}
+
+/*
+ * Time that passed before we knew of the engine is unobserved too. All totals move together, so
+ * that nothing else changes.
+ */
+static void extend_unobserved(struct ledger *ledger, int64_t seconds)
+{
+	struct ledger_entry *entry, *next;
+
+	ledger->unobserved += seconds;
+	HASH_ITER (hh, ledger->entries, entry, next)
+		entry->unobserved += seconds;
+}
+
+/* The image was asked for, last at `last_used`; all of the time since then counts as unwatched. */
+static void adopt(struct ledger *ledger, struct ledger_entry *entry, nsec_t last_used, nsec_t now)
+{
+	nsec_t age = now - last_used;
+
+	entry->tracked = true;
+	entry->forgotten = false;
+	/* Just added: its last use so far is only when we saw it, which says less. */
+	if (age > 0 && entry->first_seen == now && entry->last_used == now) {
+		int64_t seconds = seconds_rounded_up(age);
+
+		if (seconds > ledger->unobserved)
+			extend_unobserved(ledger, seconds - ledger->unobserved);
+		entry->last_used = last_used;
+		entry->unobserved = ledger->unobserved - seconds;
+	}
+	ledger->generation++;
+}
+
+static void adopt_tracked(struct ledger *ledger, struct ledger_entry *entry, nsec_t now)
+{
+	for (size_t i = ledger->tracked.count; i > 0; i--) {
+		struct tracked_reference *tracked = &ledger->tracked.items[i - 1];
+
+		if (!strings_contain(&entry->references, tracked->canonical))
+			continue;
+		adopt(ledger, entry, tracked->last_used, now);
+		free(tracked->canonical);
+		*tracked = ledger->tracked.items[--ledger->tracked.count];
+	}
+}
+
+void ledger_sync_names(
+	struct ledger *ledger, struct ledger_entry *entry, const struct image *image, nsec_t now)
+{
+	const struct strings *names =
+		image->references.count > 0 ? &image->references : &image->digests;
+
+	if (names->count > 0)
+		entry->named = true;
+	if (!strings_equal(&entry->references, names)) {
+		strings_finish(&entry->references);
+		entry->references = strings_copy(names);
+		ledger->generation++;
+	}
+	adopt_tracked(ledger, entry, now);
+}
+
+static void reconcile_image(struct ledger *ledger, const struct image *image, bool first_meeting,
+	bool digests_prove_pull, nsec_t now)
+{
+	struct ledger_entry *entry;
+
+	ledger_drop_step(ledger, image);
+	entry = ledger_find(ledger, image->id);
+	if (!entry) {
+		enum origin origin = ORIGIN_BUILT;
+
+		if (image_is_intermediate(image))
+			return;
+		if (first_meeting)
+			origin = ORIGIN_EXISTING;
+		else if (digests_prove_pull && image->digests.count > 0)
+			origin = ORIGIN_PULLED;
+		entry = ledger_add(ledger, image->id, origin, now);
+		entry->inferred = !first_meeting;
+	}
+	ledger_sync_names(ledger, entry, image, now);
+	if (image->containers > 0)
+		ledger_touch(ledger, image->id, now, now);
+}
+
+void ledger_reconcile(struct ledger *ledger, const struct inventory *inventory,
+	bool digests_prove_pull, nsec_t now)
+{
+	bool first_meeting = ledger->met == 0;
+	struct ledger_entry *entry, *next;
+	struct image *image, *next_image;
+
+	HASH_ITER (hh, ledger->entries, entry, next)
+		if (!inventory_find_image(inventory, entry->id))
+			ledger_remove(ledger, entry->id);
+	HASH_ITER (hh, inventory->images, image, next_image)
+		reconcile_image(ledger, image, first_meeting, digests_prove_pull, now);
+	if (first_meeting) {
+		ledger->met = now;
+		ledger->generation++;
+	}
+}
+
+void ledger_watch_begin(struct ledger *ledger, nsec_t now)
+{
+	nsec_t gap = now - ledger->observed_until;
+
+	if (ledger->observed_until > 0 && gap > 0) {
+		ledger->unobserved += seconds_rounded_up(gap);
+		ledger->gap_end = now;
+		ledger->gap_length = gap;
+	}
+	ledger->observed_until = now;
+	ledger->generation++;
+}
+
+void ledger_observe(struct ledger *ledger, nsec_t now)
+{
+	ledger->observed_until = MAX(ledger->observed_until, now);
+}
+
+nsec_t ledger_watched_since(
+	const struct ledger *ledger, nsec_t since, int64_t unobserved, nsec_t now)
+{
+	nsec_t away = (ledger->unobserved - unobserved) * NSEC_PER_SEC;
+
+	return MAX(now - since - away, (nsec_t)0);
+}
+
+nsec_t ledger_unused(const struct ledger *ledger, const struct ledger_entry *entry, nsec_t now)
+{
+	return ledger_watched_since(ledger, entry->last_used, entry->unobserved, now);
+}
+
+void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used)
+{
+	for (size_t i = 0; i < ledger->tracked.count; i++) {
+		struct tracked_reference *tracked = &ledger->tracked.items[i];
+
+		if (!streq(tracked->canonical, canonical))
+			continue;
+		tracked->last_used = MAX(tracked->last_used, last_used);
+		free(canonical);
+		return;
+	}
+	*array_push(&ledger->tracked) = (struct tracked_reference){ canonical, last_used };
+	ledger->generation++;
+}
+
+bool ledger_is_foreign(const struct ledger *ledger, const struct inventory *inventory)
+{
+	struct ledger_entry *entry, *next;
+
+	HASH_ITER (hh, ledger->entries, entry, next)
+		if (inventory_find_image(inventory, entry->id))
+			return false;
+	return ledger->entries;
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/policy.h"
+
+#include "core/rules.h"
+
+static const char *const reason_names[] = {
+	[REASON_UNUSED] = "unused",
+	[REASON_OVER_SIZE] = "over-size",
+	[REASON_KEPT_RULE] = "kept-rule",
+	[REASON_KEPT_LABEL] = "kept-label",
+	[REASON_IN_USE] = "in-use",
+	[REASON_UNMANAGED] = "unmanaged",
+	[REASON_GRACE] = "grace",
+	[REASON_HAS_CHILDREN] = "has-children",
+	[REASON_FAILED] = "failed",
+	[REASON_WITHIN_LIMITS] = "within-limits",
+};
+
+const char *reason_name(enum reason reason)
+{
+	return reason_names[reason];
+}
+
+void policy_finish(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		free(policy->rules.items[i].match);
+	free(policy->rules.items);
+	free(policy->keep_label);
+	*policy = (struct policy){};
+}
+
+void plan_finish(struct plan *plan)
+{
+	free(plan->items);
+	*plan = (struct plan){};
+}
+
+/* Parts of the sort key, the weightiest first. */
+enum rank {
+	RANK_EXPIRED, /* goes whatever the size */
+	RANK_DANGLING, /* goes first under size pressure */
+	RANK_OTHER,
+};
+
+/* A plan in the making. */
+struct planner {
+	const struct policy *policy;
+	const struct inventory *inventory;
+	const struct ledger *ledger;
+	struct plan *plan;
+	nsec_t now;
+
+	/* By layer: the latest used image that has it and more on top, and the longest such stack.
+	 */
+	const struct ledger_entry **latest_above;
+	unsigned *height_above;
+	size_t *removed_above;
+
+	/* By image: the same by parent, which tells of images with equal layers too. */
+	const struct ledger_entry **latest_child;
+	unsigned *height_child;
+	size_t *removed_children;
+};
+
+static void planner_finish(struct planner *planner)
+{
+	free(planner->latest_above);
+	free(planner->height_above);
+	free(planner->removed_above);
+	free(planner->latest_child);
+	free(planner->height_child);
+	free(planner->removed_children);
+}
+
+static void planner_init(struct planner *planner)
+{
+	size_t layers = layers_capacity(planner->inventory->layers);
+	size_t images = HASH_COUNT(planner->inventory->images), index = 0;
+	struct image *image, *next;
+
+	HASH_ITER (hh, planner->inventory->images, image, next)
+		image->index = index++;
+	planner->latest_above = xcalloc(layers, sizeof(*planner->latest_above));
+	planner->height_above = xcalloc(layers, sizeof(*planner->height_above));
+	planner->removed_above = xcalloc(layers, sizeof(*planner->removed_above));
+	planner->latest_child = xcalloc(images, sizeof(*planner->latest_child));
+	planner->height_child = xcalloc(images, sizeof(*planner->height_child));
+	planner->removed_children = xcalloc(images, sizeof(*planner->removed_children));
+}
+
+static struct image *parent_of(const struct planner *planner, const struct image *image)
+{
+	return image->parent ? inventory_find_image(planner->inventory, image->parent) : NULL;
+}
+
+static const struct ledger_entry *later(const struct ledger_entry *a, const struct ledger_entry *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a->last_used >= b->last_used ? a : b;
+}
+
+/* False where as late a use was there before: then it has been passed on already. */
+static bool put_later(const struct ledger_entry **latest, const struct ledger_entry *entry)
+{
+	if (*latest && (*latest)->last_used >= entry->last_used)
+		return false;
+	*latest = entry;
+	return true;
+}
+
+/* A use of an image is a use of what it is built on. */
+static void spread_use(struct planner *planner, const struct image *image)
+{
+	const struct ledger_entry *entry = ledger_find(planner->ledger, image->id);
+	const struct image *parent = parent_of(planner, image);
+	struct layer *layer = image->top ? image->top->parent : NULL;
+
+	if (!entry)
+		return;
+	while (layer && put_later(&planner->latest_above[layer->index], entry))
+		layer = layer->parent;
+	while (parent && put_later(&planner->latest_child[parent->index], entry))
+		parent = parent_of(planner, parent);
+}
+
+static size_t depth_of(const struct image *image)
+{
+	size_t depth = 0;
+
+	for (const struct layer *layer = image->top; layer; layer = layer->parent)
+		depth++;
+	return depth;
+}
+
+struct deep_image {
+	const struct image *image;
+	size_t layers, parents;
+};
+
+static int compare_depth(const void *a, const void *b)
+{
+	const struct deep_image *x = a, *y = b;
+
+	if (x->layers != y->layers)
+		return x->layers < y->layers ? 1 : -1;
+	return (x->parents < y->parents) - (x->parents > y->parents);
+}
+
+/* How many images stand on top of each other above this one: those above come first in the sort. */
+static void spread_height(struct planner *planner, const struct image *image)
+{
+	const struct image *parent = parent_of(planner, image);
+	unsigned height = planner->height_child[image->index];
+
+	if (image->top)
+		height = MAX(height, planner->height_above[image->top->index]);
+	planner->height_child[image->index] = height++;
+	for (struct layer *layer = image->top ? image->top->parent : NULL; layer;
+		layer = layer->parent) {
+		if (planner->height_above[layer->index] >= height)
+			break;
+		planner->height_above[layer->index] = height;
+	}
+	if (parent)
+		planner->height_child[parent->index] =
+			MAX(planner->height_child[parent->index], height);
+}
+
+/* Dependents before what they depend on, so that each height is final when it is passed down. */
+static void spread(struct planner *planner)
+{
+	size_t count = HASH_COUNT(planner->inventory->images), i = 0;
+	_cleanup_free_ struct deep_image *deep = xcalloc(count, sizeof(*deep));
+	struct image *image, *next;
+
+	HASH_ITER (hh, planner->inventory->images, image, next) {
+		const struct image *parent = image;
+
+		spread_use(planner, image);
+		deep[i].image = image;
+		deep[i].layers = depth_of(image);
+		/* Bounded: an engine that lies could make a circle of parents. */
+		while ((parent = parent_of(planner, parent)) && deep[i].parents < count)
+			deep[i].parents++;
+		i++;
+	}
+	qsort(deep, count, sizeof(*deep), compare_depth);
+	for (i = 0; i < count; i++)
+		spread_height(planner, deep[i].image);
+}
+
+static bool is_protected_by_label(const struct policy *policy, const struct image *image)
+{
+	const char *value;
+
+	if (!policy->keep_label || !*policy->keep_label)
+		return false;
+	value = labels_get(&image->labels, policy->keep_label);
+	return value && !streq(value, "false") && !streq(value, "0");
+}
+
+/* The first reason to keep it whatever the limits say, WITHIN_LIMITS if there is none. */
+static enum reason find_protection(const struct policy *policy, const struct image *image,
+	const struct treatment *treatment, nsec_t unused)
+{
+	if (treatment->keep)
+		return REASON_KEPT_RULE;
+	if (is_protected_by_label(policy, image))
+		return REASON_KEPT_LABEL;
+	if (image->containers > 0)
+		return REASON_IN_USE;
+	if (!treatment->managed)
+		return REASON_UNMANAGED;
+	if (unused < treatment->grace)
+		return REASON_GRACE;
+	return REASON_WITHIN_LIMITS;
+}
+
+static bool is_expired(const struct treatment *treatment, nsec_t unused)
+{
+	return treatment->max_unused > 0 && unused > treatment->max_unused;
+}
+
+static void weigh(struct planner *planner, const struct image *image, struct plan_item *item)
+{
+	const struct ledger_entry *entry = ledger_find(planner->ledger, image->id), *latest;
+	struct treatment treatment = rules_apply(planner->policy, image, entry);
+
+	latest = later(entry, planner->latest_child[image->index]);
+	if (image->top)
+		latest = later(latest, planner->latest_above[image->top->index]);
+	*item = (struct plan_item){
+		.image = image,
+		.entry = entry,
+		.managed = treatment.managed,
+		/* What we know nothing of counts as just used. */
+		.last_used = latest ? latest->last_used : planner->now,
+		.unused = latest ? ledger_unused(planner->ledger, latest, planner->now) : 0,
+		.height = planner->height_child[image->index],
+		/* Any part of it may be shared, and then stays. */
+		.reclaims = { .upper = image->size },
+	};
+	item->expired = is_expired(&treatment, item->unused);
+	item->reason = find_protection(planner->policy, image, &treatment, item->unused);
+	if (item->expired && item->reason == REASON_WITHIN_LIMITS)
+		item->rank = RANK_EXPIRED;
+	else if (planner->plan->over_size && image_is_dangling(image))
+		item->rank = RANK_DANGLING;
+	else
+		item->rank = RANK_OTHER;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct plan_item *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	if (x->last_used != y->last_used)
+		return x->last_used < y->last_used ? -1 : 1;
+	if (x->height != y->height)
+		return x->height < y->height ? -1 : 1;
+	return compare_strings(x->image->id, y->image->id);
+}
+
+static bool has_children_left(const struct planner *planner, const struct image *image)
+{
+	if (image->children > planner->removed_children[image->index])
+		return true;
+	return image->top && image->top->images_above > planner->removed_above[image->top->index];
+}
+
+/* What depends on whom once the image is gone. */
+static void plan_removal(struct planner *planner, struct plan_item *item)
+{
+	const struct image *parent = parent_of(planner, item->image);
+	bool prune =
+		policy_may_prune(planner->policy, planner->inventory, planner->ledger, item->image);
+
+	for (struct layer *layer = item->image->top ? item->image->top->parent : NULL; layer;
+		layer = layer->parent)
+		planner->removed_above[layer->index]++;
+	for (; parent; parent = parent_of(planner, parent)) {
+		planner->removed_children[parent->index]++;
+		if (!prune || !image_is_intermediate(parent) ||
+			parent->children > planner->removed_children[parent->index])
+			break;
+	}
+	planner->plan->removals++;
+	planner->plan->reclaims.lower += item->reclaims.lower;
+	planner->plan->reclaims.upper += item->reclaims.upper;
+}
+
+/* Bytes still to go, even if everything that was planned so far frees the most it can. */
+static uint64_t bytes_missing(const struct plan *plan)
+{
+	uint64_t goal = plan->target + plan->reclaims.upper;
+
+	return plan->over_size && plan->before > goal ? plan->before - goal : 0;
+}
+
+static enum reason decide(struct planner *planner, struct plan_item *item, uint64_t removed)
+{
+	struct plan *plan = planner->plan;
+	enum reason reason = item->reason;
+
+	if (reason != REASON_WITHIN_LIMITS)
+		return reason;
+	if (has_children_left(planner, item->image))
+		return REASON_HAS_CHILDREN;
+	if (item->image->failed)
+		return REASON_FAILED;
+	if (item->expired)
+		reason = REASON_UNUSED;
+	else if (bytes_missing(plan) > 0)
+		reason = REASON_OVER_SIZE;
+	else
+		return REASON_WITHIN_LIMITS;
+	if (planner->policy->max_removals > 0 &&
+		removed + plan->removals >= planner->policy->max_removals) {
+		plan->capped = true;
+		return REASON_WITHIN_LIMITS;
+	}
+	return reason;
+}
+
+void policy_plan(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, const struct usage *usage, const struct progress *progress,
+	nsec_t now, struct plan *ret)
+{
+	struct plan plan = { .before = usage->images, .target = policy->target_total_size };
+	_cleanup_(planner_finish) struct planner planner = {
+		.policy = policy,
+		.inventory = inventory,
+		.ledger = ledger,
+		.plan = &plan,
+		.now = now,
+	};
+	struct image *image, *next;
+
+	plan.over_size = usage->known && policy->max_total_size > 0 &&
+		(usage->images > policy->max_total_size || progress->over_size);
+	planner_init(&planner);
+	spread(&planner);
+	plan.items = xcalloc(HASH_COUNT(inventory->images), sizeof(*plan.items));
+	HASH_ITER (hh, inventory->images, image, next)
+		if (!image_is_intermediate(image))
+			weigh(&planner, image, &plan.items[plan.count++]);
+	qsort(plan.items, plan.count, sizeof(*plan.items), compare_items);
+	for (size_t i = 0; i < plan.count; i++) {
+		struct plan_item *item = &plan.items[i];
+
+		item->reason = decide(&planner, item, progress->removed);
+		plan.reasons[item->reason]++;
+		if (reason_removes(item->reason))
+			plan_removal(&planner, item);
+	}
+	plan.missing = bytes_missing(&plan);
+	*ret = plan;
+}
+
+enum reason policy_check(const struct policy *policy, const struct ledger *ledger,
+	const struct image *image, enum reason planned, nsec_t now)
+{
+	const struct ledger_entry *entry = ledger_find(ledger, image->id);
+	struct treatment treatment = rules_apply(policy, image, entry);
+	nsec_t unused = entry ? ledger_unused(ledger, entry, now) : 0;
+	enum reason reason = find_protection(policy, image, &treatment, unused);
+
+	if (reason != REASON_WITHIN_LIMITS)
+		return reason;
+	/* Those that stood on it when the plan was made are gone, or it does not go. */
+	if (image_has_children(image))
+		return REASON_HAS_CHILDREN;
+	if (image->failed)
+		return REASON_FAILED;
+	if (planned == REASON_UNUSED && !is_expired(&treatment, unused))
+		return REASON_WITHIN_LIMITS;
+	return planned;
+}
+
+bool policy_manages(
+	const struct policy *policy, const struct image *image, const struct ledger_entry *entry)
+{
+	return rules_apply(policy, image, entry).managed;
+}
+
+static bool may_go_along(
+	const struct policy *policy, const struct ledger *ledger, const struct image *image)
+{
+	const struct ledger_entry *entry = ledger_find(ledger, image->id);
+	struct treatment treatment = rules_apply(policy, image, entry);
+
+	if (treatment.keep || is_protected_by_label(policy, image))
+		return false;
+	if (treatment.managed)
+		return true;
+	/* A step of a build has no entry. One from before our time may have been an image once. */
+	if (!entry)
+		return ledger->met > 0 && image->created >= ledger->met;
+	return !entry->named;
+}
+
+bool policy_may_prune(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, const struct image *image)
+{
+	size_t left = HASH_COUNT(inventory->images);
+
+	for (; image->parent; left--) {
+		image = inventory_find_image(inventory, image->parent);
+		/* Out of sight is in doubt, and so is a circle. */
+		if (!image || left == 0)
+			return false;
+		if (!image_is_intermediate(image))
+			return true;
+		if (!may_go_along(policy, ledger, image))
+			return false;
+	}
+	return true;
+}

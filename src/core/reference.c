@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/reference.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_DOMAIN "docker.io"
+#define DEFAULT_PATH "library/"
+
+static bool is_lower_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static size_t count_hex(const char *text)
+{
+	return strspn(text, "0123456789abcdef");
+}
+
+/* A path component: alphanumerics joined by one of . or _, by two _, or by any number of -. */
+static bool is_path_component(const char *s, size_t length)
+{
+	size_t i = 0;
+
+	for (;;) {
+		size_t start = i, separator;
+
+		while (i < length && is_lower_alnum(s[i]))
+			i++;
+		if (i == start)
+			return false;
+		if (i == length)
+			return true;
+		separator = i;
+		while (i < length && s[i] == s[separator] && strchr("._-", s[i]))
+			i++;
+		if (i == separator || (s[separator] == '.' && i - separator > 1) ||
+			(s[separator] == '_' && i - separator > 2))
+			return false;
+	}
+}
+
+static bool is_path(const char *s, size_t length)
+{
+	const char *end = s + length;
+
+	if (length == 0 || length > 255)
+		return false;
+	for (;;) {
+		const char *slash = memchr(s, '/', (size_t)(end - s));
+
+		if (!is_path_component(s, (size_t)((slash ? slash : end) - s)))
+			return false;
+		if (!slash)
+			return true;
+		s = slash + 1;
+	}
+}
+
+static bool is_tag(const char *s, size_t length)
+{
+	if (length == 0 || length > 128 || *s == '.' || *s == '-')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)s[i]) && !strchr("_.-", s[i]))
+			return false;
+	return true;
+}
+
+/* "algorithm:hex", at least 32 digits; sha256 has 64. */
+static bool is_digest(const char *s)
+{
+	const char *colon = strchr(s, ':');
+	size_t digits;
+
+	if (!colon || colon == s)
+		return false;
+	for (const char *c = s; c < colon; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("+.-_", *c))
+			return false;
+	digits = strspn(colon + 1, "0123456789abcdefABCDEF");
+	if (colon[1 + digits])
+		return false;
+	return strncmp(s, "sha256:", 7) == 0 ? digits == 64 && count_hex(colon + 1) == 64
+					     : digits >= 32;
+}
+
+/* A host name, or an IPv6 address in brackets, with or without a port. */
+static bool is_domain(const char *s, size_t length)
+{
+	size_t i = 0;
+
+	if (s[0] == '[') {
+		while (i < length && s[i] != ']')
+			i++;
+		if (i++ == length)
+			return false;
+	} else {
+		while (i < length && (isalnum((unsigned char)s[i]) || strchr(".-", s[i])))
+			i++;
+	}
+	if (i == 0)
+		return false;
+	if (i == length)
+		return true;
+	if (s[i++] != ':' || i == length)
+		return false;
+	while (i < length && isdigit((unsigned char)s[i]))
+		i++;
+	return i == length;
+}
+
+/* The length of the first part if it is a domain, 0 if the name has none. */
+static size_t find_domain(const char *name, size_t length)
+{
+	const char *slash = memchr(name, '/', length);
+	size_t first;
+
+	if (!slash)
+		return 0;
+	first = (size_t)(slash - name);
+	if (first == strlen("localhost") && memcmp(name, "localhost", first) == 0)
+		return first;
+	for (size_t i = 0; i < first; i++)
+		if (strchr(".:", name[i]) || isupper((unsigned char)name[i]))
+			return first;
+	return 0;
+}
+
+/* Where the tag's colon is in name[0..length), length if there is none. */
+static size_t find_tag(const char *name, size_t length)
+{
+	for (size_t i = length; i > 0 && name[i - 1] != '/'; i--)
+		if (name[i - 1] == ':')
+			return i - 1;
+	return length;
+}
+
+int reference_canonicalise(const char *text, char **ret)
+{
+	size_t length = strcspn(text, "@"), domain, path, path_length, tag;
+	const char *digest = text[length] == '@' ? text + length + 1 : NULL;
+	const char *domain_name = DEFAULT_DOMAIN, *prefix = "";
+
+	tag = find_tag(text, length);
+	if (digest ? !is_digest(digest) : strlen(text) == 64 && count_hex(text) == 64)
+		return -EINVAL;
+	if (tag < length && !is_tag(text + tag + 1, length - tag - 1))
+		return -EINVAL;
+	domain = find_domain(text, tag);
+	path = domain ? domain + 1 : 0;
+	path_length = tag - path;
+	if ((domain && !is_domain(text, domain)) || !is_path(text + path, path_length))
+		return -EINVAL;
+	if (domain == 0 ||
+		(domain == strlen("index.docker.io") &&
+			memcmp(text, "index.docker.io", domain) == 0))
+		domain = strlen(domain_name);
+	else
+		domain_name = text;
+	if (domain == strlen(DEFAULT_DOMAIN) && memcmp(domain_name, DEFAULT_DOMAIN, domain) == 0 &&
+		!memchr(text + path, '/', path_length))
+		prefix = DEFAULT_PATH;
+	if (digest)
+		*ret = xasprintf("%.*s/%s%.*s@%s", (int)domain, domain_name, prefix,
+			(int)path_length, text + path, digest);
+	else
+		*ret = xasprintf("%.*s/%s%.*s:%.*s", (int)domain, domain_name, prefix,
+			(int)path_length, text + path, tag < length ? (int)(length - tag - 1) : 6,
+			tag < length ? text + tag + 1 : "latest");
+	return 0;
+}
+
+/* Where the familiar form starts within a canonical one. */
+static const char *skip_defaults(const char *canonical)
+{
+	static const char domain[] = DEFAULT_DOMAIN "/", path[] = DEFAULT_PATH;
+
+	if (strncmp(canonical, domain, sizeof(domain) - 1) != 0)
+		return canonical;
+	canonical += sizeof(domain) - 1;
+	/* "library/a/b" would not come back to docker.io/library/a/b if it lost its first part. */
+	if (strncmp(canonical, path, sizeof(path) - 1) == 0 &&
+		!strchr(canonical + sizeof(path) - 1, '/'))
+		canonical += sizeof(path) - 1;
+	return canonical;
+}
+
+char *reference_familiar(const char *canonical)
+{
+	return xstrdup(skip_defaults(canonical));
+}
+
+bool reference_has_digest(const char *canonical)
+{
+	return strchr(canonical, '@');
+}
+
+int image_id_normalise(const char *text, char **ret)
+{
+	const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
+
+	if (strlen(hex) != 64 || count_hex(hex) != 64)
+		return -EINVAL;
+	*ret = xasprintf("sha256:%s", hex);
+	return 0;
+}
+
+char *image_id_short(const char *id, char buffer[static SHORT_ID_MAX])
+{
+	const char *colon = strchr(id, ':');
+
+	snprintf(buffer, SHORT_ID_MAX, "%.12s", colon ? colon + 1 : id);
+	return buffer;
+}
+
+bool glob_match(const char *pattern, const char *text)
+{
+	return fnmatch(pattern, text, FNM_NOESCAPE) == 0;
+}
+
+/* A pattern's last path component has a tag or digest part of its own. */
+static bool pattern_has_tag(const char *pattern)
+{
+	const char *slash = strrchr(pattern, '/');
+
+	return strchr(pattern, '@') || strchr(slash ? slash : pattern, ':');
+}
+
+bool reference_match(const char *pattern, const char *canonical)
+{
+	const char *familiar = skip_defaults(canonical);
+	_cleanup_free_ char *bare = NULL;
+	size_t length;
+
+	if (glob_match(pattern, familiar) || glob_match(pattern, canonical))
+		return true;
+	if (pattern_has_tag(pattern))
+		return false;
+	length = strcspn(canonical, "@");
+	bare = xstrndup(canonical, canonical[length] ? length : find_tag(canonical, length));
+	return glob_match(pattern, bare) || glob_match(pattern, bare + (familiar - canonical));
+}
