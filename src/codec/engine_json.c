@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/engine_json.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "core/reference.h"
+#include "core/units.h"
+
+static char *copy_text(struct json_object *object, const char *key)
+{
+	const char *text = json_text(object, key);
+
+	return xstrdup(text ? text : "");
+}
+
+void engine_version_finish(struct engine_version *version)
+{
+	free(version->version);
+	free(version->api_version);
+	free(version->min_api_version);
+	*version = (struct engine_version){};
+}
+
+static bool names_podman(struct json_object *version)
+{
+	struct json_object *components = json_member(version, "Components", json_type_array);
+	size_t count = components ? json_object_array_length(components) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_text(json_object_array_get_idx(components, i), "Name");
+
+		if (name && strncmp(name, "Podman", 6) == 0)
+			return true;
+	}
+	return false;
+}
+
+int decode_version(const char *data, size_t length, struct engine_version *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r < 0)
+		return r;
+	if (!json_text(object, "ApiVersion")) {
+		error_set(error, "ApiVersion is missing");
+		return -EBADMSG;
+	}
+	*ret = (struct engine_version){
+		.version = copy_text(object, "Version"),
+		.api_version = copy_text(object, "ApiVersion"),
+		.min_api_version = copy_text(object, "MinAPIVersion"),
+		.is_podman = names_podman(object),
+	};
+	return 0;
+}
+
+void engine_info_finish(struct engine_info *info)
+{
+	free(info->id);
+	free(info->root_directory);
+	free(info->driver);
+	*info = (struct engine_info){};
+}
+
+/* DriverStatus is a list of pairs; the containerd image store says so in one of them. */
+static bool names_snapshotter(struct json_object *info)
+{
+	struct json_object *status = json_member(info, "DriverStatus", json_type_array);
+	size_t count = status ? json_object_array_length(status) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *pair = json_object_array_get_idx(status, i);
+		const char *value;
+
+		if (!json_object_is_type(pair, json_type_array) ||
+			json_object_array_length(pair) < 2)
+			continue;
+		value = json_object_get_string(json_object_array_get_idx(pair, 1));
+		if (value && strncmp(value, "io.containerd.snapshotter", 25) == 0)
+			return true;
+	}
+	return false;
+}
+
+int decode_info(const char *data, size_t length, struct engine_info *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	int r = json_read(data, length, json_type_object, &object, error);
+	const char *time;
+
+	if (r < 0)
+		return r;
+	if (!json_text(object, "ID") || !json_text(object, "Driver")) {
+		error_set(error, "%s is missing", json_text(object, "ID") ? "Driver" : "ID");
+		return -EBADMSG;
+	}
+	*ret = (struct engine_info){
+		.id = copy_text(object, "ID"),
+		.root_directory = copy_text(object, "DockerRootDir"),
+		.driver = copy_text(object, "Driver"),
+		.is_containerd = names_snapshotter(object),
+	};
+	time = json_text(object, "SystemTime");
+	if (time && parse_time(time, &ret->system_time) < 0)
+		ret->system_time = 0;
+	return 0;
+}
+
+static int read_size(
+	struct json_object *object, const char *key, uint64_t *ret, struct error *error)
+{
+	int64_t size;
+
+	if (json_integer(object, key, &size) < 0 || size < 0) {
+		error_set(error, "%s is missing or not a size", key);
+		return -EBADMSG;
+	}
+	*ret = (uint64_t)size;
+	return 0;
+}
+
+/* 1.52 counts in ImageUsage and leaves zeros out. */
+static int read_image_usage(struct json_object *usage, uint64_t *ret, struct error *error)
+{
+	int64_t count = 0;
+
+	if (json_object_object_length(usage) == 0 ||
+		(!json_object_object_get_ex(usage, "TotalSize", NULL) &&
+			json_integer(usage, "TotalCount", &count) == 0 && count == 0)) {
+		*ret = 0;
+		return 0;
+	}
+	return read_size(usage, "TotalSize", ret, error);
+}
+
+static bool has_sized_images(struct json_object *usage)
+{
+	struct json_object *images = json_member(usage, "Images", json_type_array);
+	size_t count = images ? json_object_array_length(images) : 0;
+	int64_t size;
+
+	for (size_t i = 0; i < count; i++)
+		if (json_integer(json_object_array_get_idx(images, i), "Size", &size) == 0 &&
+			size > 0)
+			return true;
+	return false;
+}
+
+int decode_usage(const char *data, size_t length, struct usage *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	struct json_object *image_usage;
+	uint64_t size;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r < 0)
+		return r;
+	image_usage = json_member(object, "ImageUsage", json_type_object);
+	if (image_usage)
+		r = read_image_usage(image_usage, &size, error);
+	else
+		r = read_size(object, "LayersSize", &size, error);
+	if (r < 0)
+		return r;
+	if (!image_usage && size == 0 && has_sized_images(object)) {
+		error_set(error, "LayersSize is 0 although there are images");
+		return -EBADMSG;
+	}
+	*ret = (struct usage){ .known = true, .images = size };
+	return 0;
+}
+
+void removal_finish(struct removal *removal)
+{
+	strings_finish(&removal->untagged);
+	strings_finish(&removal->deleted);
+}
+
+static void add_normalised(struct strings *ids, const char *text)
+{
+	char *id;
+
+	if (image_id_normalise(text, &id) == 0)
+		strings_take(ids, id);
+}
+
+int decode_removal(const char *data, size_t length, struct removal *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *array = NULL;
+	struct removal removal = {};
+	int r = json_read(data, length, json_type_array, &array, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+		const char *untagged = json_text(item, "Untagged");
+		const char *deleted = json_text(item, "Deleted");
+
+		if (untagged)
+			strings_add(&removal.untagged, untagged);
+		if (deleted)
+			add_normalised(&removal.deleted, deleted);
+	}
+	*ret = removal;
+	return 0;
+}
+
+char *decode_message(const char *data, size_t length)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	const char *text = NULL;
+	char *message;
+
+	if (json_read(data, length, json_type_object, &object, NULL) == 0)
+		text = json_text(object, "message");
+	message = text ? xstrndup(text, 300) : xstrndup(data, MIN(length, (size_t)300));
+	for (char *c = message; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	while (*message && message[strlen(message) - 1] == ' ')
+		message[strlen(message) - 1] = '\0';
+	return message;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/records_json.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "core/reference.h"
+#include "core/units.h"
+
+void image_records_finish(struct image_records *records)
+{
+	for (size_t i = 0; i < records->count; i++)
+		image_record_finish(&records->items[i]);
+	free(records->items);
+	*records = (struct image_records){};
+}
+
+void container_records_finish(struct container_records *records)
+{
+	for (size_t i = 0; i < records->count; i++)
+		container_record_finish(&records->items[i]);
+	free(records->items);
+	*records = (struct container_records){};
+}
+
+static int read_id(struct json_object *object, const char *key, char **ret, struct error *error)
+{
+	const char *text = json_text(object, key);
+
+	if (!text) {
+		error_set(error, "%s is missing", key);
+		return -EBADMSG;
+	}
+	if (image_id_normalise(text, ret) < 0) {
+		error_set(error, "%s is no image ID", key);
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+/* A name that we cannot read ("<none>:<none>") is none. The containerd store has digests here. */
+static void read_names(struct json_object *object, const char *key, struct image_record *record)
+{
+	struct json_object *names = json_member(object, key, json_type_array);
+	size_t count = names ? json_object_array_length(names) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_object_get_string(json_object_array_get_idx(names, i));
+		_cleanup_free_ char *canonical = NULL;
+		struct strings *list;
+
+		if (!text || reference_canonicalise(text, &canonical) < 0)
+			continue;
+		list = reference_has_digest(canonical) ? &record->digests : &record->references;
+		if (!strings_contain(list, canonical))
+			strings_take(list, TAKE_PTR(canonical));
+	}
+}
+
+static void read_labels(struct json_object *object, struct labels *labels)
+{
+	struct json_object *map = json_member(object, "Labels", json_type_object);
+	struct json_object_iter iter;
+
+	if (!map)
+		return;
+	json_object_object_foreachC(map, iter)
+	{
+		const char *value = json_object_get_string(iter.val);
+
+		labels_add(labels, iter.key, value ? value : "");
+	}
+}
+
+/* List and inspect call the parent ParentId and Parent, and may have it empty. */
+static void read_parent(struct json_object *object, const char *key, struct image_record *record)
+{
+	const char *text = json_text(object, key);
+
+	if (text && image_id_normalise(text, &record->parent) < 0)
+		record->parent = NULL;
+}
+
+static int read_size(struct json_object *object, struct image_record *record, struct error *error)
+{
+	int64_t size;
+
+	if (json_integer(object, "Size", &size) < 0) {
+		error_set(error, "Size is missing");
+		return -EBADMSG;
+	}
+	/* -1: not computed. It frees nothing that we could promise. */
+	record->size = size > 0 ? (uint64_t)size : 0;
+	return 0;
+}
+
+static int read_listed_image(
+	struct json_object *object, struct image_record *record, struct error *error)
+{
+	int64_t created;
+	int r = read_id(object, "Id", &record->id, error);
+
+	if (r < 0)
+		return r;
+	r = read_size(object, record, error);
+	if (r < 0)
+		return r;
+	if (json_integer(object, "Created", &created) == 0 && created > 0 &&
+		created < NSEC_MAX / NSEC_PER_SEC)
+		record->created = created * NSEC_PER_SEC;
+	read_parent(object, "ParentId", record);
+	read_names(object, "RepoTags", record);
+	read_names(object, "RepoDigests", record);
+	read_labels(object, &record->labels);
+	return 0;
+}
+
+int decode_images(const char *data, size_t length, struct image_records *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *array = NULL;
+	_cleanup_(image_records_finish) struct image_records records = {};
+	int r = json_read(data, length, json_type_array, &array, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		_cleanup_error_ struct error why = {};
+
+		r = read_listed_image(
+			json_object_array_get_idx(array, i), array_push(&records), &why);
+		if (r < 0) {
+			error_set(error, "image %zu: %s", i + 1, why.message);
+			return r;
+		}
+	}
+	*ret = records;
+	records = (struct image_records){};
+	return 0;
+}
+
+static int read_layers(struct json_object *object, struct image_record *record, struct error *error)
+{
+	struct json_object *rootfs = json_member(object, "RootFS", json_type_object);
+	struct json_object *layers;
+
+	if (!rootfs) {
+		error_set(error, "RootFS is missing");
+		return -EBADMSG;
+	}
+	/* An image without layers has no such key. */
+	layers = json_member(rootfs, "Layers", json_type_array);
+	for (size_t i = 0; layers && i < json_object_array_length(layers); i++) {
+		struct json_object *layer = json_object_array_get_idx(layers, i);
+
+		if (!json_object_is_type(layer, json_type_string)) {
+			error_set(error, "RootFS.Layers has something else than digests");
+			return -EBADMSG;
+		}
+		strings_add(&record->layers, json_object_get_string(layer));
+	}
+	record->has_layers = true;
+	return 0;
+}
+
+int decode_image(const char *data, size_t length, struct image_record *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	_cleanup_(image_record_finish) struct image_record record = {};
+	const char *created;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r < 0)
+		return r;
+	r = read_id(object, "Id", &record.id, error);
+	if (r < 0)
+		return r;
+	r = read_size(object, &record, error);
+	if (r < 0)
+		return r;
+	r = read_layers(object, &record, error);
+	if (r < 0)
+		return r;
+	created = json_text(object, "Created");
+	if (created && parse_time(created, &record.created) < 0)
+		record.created = 0;
+	read_parent(object, "Parent", &record);
+	read_names(object, "RepoTags", &record);
+	read_names(object, "RepoDigests", &record);
+	read_labels(json_member(object, "Config", json_type_object), &record.labels);
+	*ret = record;
+	record = (struct image_record){};
+	return 0;
+}
+
+int decode_containers(
+	const char *data, size_t length, struct container_records *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *array = NULL;
+	_cleanup_(container_records_finish) struct container_records records = {};
+	int r = json_read(data, length, json_type_array, &array, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+		struct container_record *record = array_push(&records);
+		const char *id = json_text(item, "Id"), *image = json_text(item, "Image");
+		const char *image_id = json_text(item, "ImageID");
+
+		if (!id || (!image && !image_id)) {
+			error_set(error, "container %zu: %s is missing", i + 1,
+				id ? "ImageID" : "Id");
+			return -EBADMSG;
+		}
+		record->id = xstrdup(id);
+		record->image_text = image ? xstrdup(image) : NULL;
+		record->removing = streq(json_text(item, "State"), "removing");
+		if (image_id && image_id_normalise(image_id, &record->image_id) < 0)
+			record->image_id = NULL;
+	}
+	*ret = records;
+	records = (struct container_records){};
+	return 0;
+}
+
+int decode_container(
+	const char *data, size_t length, struct container_record *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	_cleanup_(container_record_finish) struct container_record record = {};
+	const char *id;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r < 0)
+		return r;
+	r = read_id(object, "Image", &record.image_id, error);
+	if (r < 0)
+		return r;
+	id = json_text(object, "Id");
+	if (!id) {
+		error_set(error, "Id is missing");
+		return -EBADMSG;
+	}
+	record.id = xstrdup(id);
+	*ret = record;
+	record = (struct container_record){};
+	return 0;
+}
