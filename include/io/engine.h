@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The engine's API: version negotiation and typed requests. Every answer comes by callback from the
+ * loop, once, failures included; its message names the request. Paths and meanings are those of the
+ * Docker Engine API reference, 1.24 to 1.55.
+ */
+
+#include <event2/event.h>
+
+#include "codec/engine_json.h"
+#include "codec/records_json.h"
+#include "core/base.h"
+#include "io/endpoint.h"
+#include "io/http.h"
+
+struct engine;
+struct engine_call;
+
+/* The result of a request; what is negative is -errno: no answer, or none that makes sense. */
+enum engine_result {
+	ENGINE_OK = 0,
+	ENGINE_NOT_FOUND = 1, /* 404: no such image or container */
+	ENGINE_CONFLICT = 2, /* 409: in use, has children, or has several names */
+};
+
+/* Good until the callback returns, which may take contents over and leave {} in their place. */
+struct engine_answer {
+	int result;
+	const char *message; /* for people, unless ENGINE_OK */
+	struct image_records images;
+	struct image_record image;
+	struct container_records containers;
+	struct container_record container;
+	struct usage usage;
+	struct removal removal;
+};
+
+typedef void (*engine_fn)(void *userdata, struct engine_answer *answer);
+
+struct engine_timeouts {
+	nsec_t connect, request;
+};
+
+int engine_create(struct event_base *base, struct engine **ret) _warn_unused_;
+/* Cancels what is under way, without callbacks. Not from a callback. */
+void engine_destroy(struct engine *engine);
+
+/* Talks to this engine from now on; takes *endpoint over. Cancels what is under way. */
+void engine_set_endpoint(
+	struct engine *engine, struct endpoint *endpoint, const struct engine_timeouts *timeouts);
+
+const struct endpoint *engine_endpoint(const struct engine *engine);
+
+/*
+ * Who is there? /_ping, /version and /info, and the API version to use: the newest that both sides
+ * know, or the one pinned. Only after this succeeded anything else may be asked.
+ */
+struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *userdata);
+
+/* What engine_connect() learned; empty before it. */
+const struct engine_version *engine_version(const struct engine *engine);
+const struct engine_info *engine_info(const struct engine *engine);
+const char *engine_api_version(const struct engine *engine);
+
+/* Who the engine is, told apart from others on the same socket or machine. The caller frees. */
+char *engine_identity(const struct engine *engine) _warn_unused_;
+
+/* Whether a digest of an image proves that it was pulled: in graph-driver stores. */
+bool engine_digests_prove_pull(const struct engine *engine);
+
+/* GET /images/json?all=1: intermediates too, so that it is known what stands on what. */
+struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata);
+/* GET /images/{name}/json by full ID or canonical reference. */
+struct engine_call *engine_inspect_image(
+	struct engine *engine, const char *name, engine_fn fn, void *userdata);
+/* GET /containers/json?all=1 */
+struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, void *userdata);
+/* GET /containers/{id}/json */
+struct engine_call *engine_inspect_container(
+	struct engine *engine, const char *id, engine_fn fn, void *userdata);
+/* GET /system/df. One at a time below API 1.42: waits while somebody else's is running. */
+struct engine_call *engine_measure(struct engine *engine, engine_fn fn, void *userdata);
+/*
+ * DELETE /images/{name}, never with force. A reference is untagged; the image goes with its last
+ * one. prune: nameless ancestors go along.
+ */
+struct engine_call *engine_remove(
+	struct engine *engine, const char *name, bool prune, engine_fn fn, void *userdata);
+
+/* Ends a request without its callback. NULL is fine; not for one whose callback ran. */
+void engine_cancel(struct engine_call *call);
+
+/*
+ * The stream of events since a time, by the engine's clock, that one included. Not counted among
+ * requests: it has no time-out. The callbacks are http.h's.
+ */
+struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
+	http_data_fn data, http_done_fn done, void *userdata);

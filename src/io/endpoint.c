@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/endpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "codec/docker_config.h"
+#include "io/files.h"
+
+#define DEFAULT_SOCKET "/var/run/docker.sock"
+#define CONFIG_MAX ((size_t)1 << 20)
+
+void endpoint_finish(struct endpoint *endpoint)
+{
+	free(endpoint->url);
+	free(endpoint->source);
+	free(endpoint->unix_socket);
+	free(endpoint->base_url);
+	free(endpoint->tls_ca);
+	free(endpoint->tls_cert);
+	free(endpoint->tls_key);
+	free(endpoint->api_version);
+	*endpoint = (struct endpoint){};
+}
+
+static int parse_unix(const char *path, struct endpoint *ret, struct error *error)
+{
+	struct sockaddr_un address;
+
+	if (*path != '/') {
+		error_set(error, "unix://%s: the path of a socket must begin with /", path);
+		return -EINVAL;
+	}
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		error_set(error, "unix://%s: the path of a socket may have %zu characters at most",
+			path, sizeof(address.sun_path) - 1);
+		return -EINVAL;
+	}
+	ret->unix_socket = xstrdup(path);
+	ret->base_url = xstrdup("http://localhost");
+	ret->url = xasprintf("unix://%s", path);
+	return 0;
+}
+
+/* "host", "host:port", "[::1]:port", with a path that does not matter behind it. */
+static int parse_tcp(const char *scheme, const char *address, bool tls, struct endpoint *ret,
+	struct error *error)
+{
+	_cleanup_free_ char *host = xstrndup(address, strcspn(address, "/"));
+	const char *bracket = strchr(host, ']');
+	const char *colon = strchr(bracket ? bracket : host, ':');
+	const char *port = tls ? "2376" : "2375";
+
+	if (!*host || colon == host || strpbrk(host, "@ ?#")) {
+		error_set(error, "%s://%s: not a host and a port", scheme, address);
+		return -EINVAL;
+	}
+	if (colon && (!colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))) {
+		error_set(error, "%s://%s: not a port: %s", scheme, address, colon + 1);
+		return -EINVAL;
+	}
+	ret->base_url = xasprintf(
+		"http%s://%s%s%s", tls ? "s" : "", host, colon ? "" : ":", colon ? "" : port);
+	ret->url = xasprintf("%s://%s%s%s", scheme, host, colon ? "" : ":", colon ? "" : port);
+	return 0;
+}
+
+int endpoint_parse(const char *url, bool tls, struct endpoint *ret, struct error *error)
+{
+	const char *separator = strstr(url, "://");
+	_cleanup_free_ char *scheme =
+		separator ? xstrndup(url, (size_t)(separator - url)) : xstrdup("tcp");
+	const char *rest = separator ? separator + 3 : url;
+
+	if (streq(scheme, "unix"))
+		return parse_unix(rest, ret, error);
+	if (streq(scheme, "tcp"))
+		return parse_tcp(scheme, rest, tls, ret, error);
+	if (streq(scheme, "http") || streq(scheme, "https"))
+		return parse_tcp(scheme, rest, streq(scheme, "https"), ret, error);
+	if (streq(scheme, "ssh"))
+		error_set(error,
+			"%s: ssh:// is not supported. Forward the engine's socket instead: "
+			"ssh -nNT -L /run/user/UID/remote-docker.sock:/var/run/docker.sock HOST, "
+			"then use unix:///run/user/UID/remote-docker.sock",
+			url);
+	else
+		error_set(error,
+			"%s: %s:// is not understood: use unix://, tcp://, http:// or https://",
+			url, scheme);
+	return -EINVAL;
+}
+
+/* ${DOCKER_CONFIG:-~/.docker} */
+static char *docker_directory(void)
+{
+	_cleanup_free_ char *home = NULL;
+	const char *directory = environment_get("DOCKER_CONFIG");
+
+	if (directory)
+		return xstrdup(directory);
+	home = home_directory();
+	return xasprintf("%s/.docker", home);
+}
+
+/* The name of the context in force; NULL for none and for the built-in "default". */
+static int find_context_name(const char *directory, char **ret, struct error *error)
+{
+	_cleanup_free_ char *path = xasprintf("%s/config.json", directory);
+	_cleanup_free_ char *data = NULL, *name = NULL;
+	_cleanup_error_ struct error why = {};
+	const char *variable = environment_get("DOCKER_CONTEXT");
+	size_t length;
+
+	if (variable) {
+		name = xstrdup(variable);
+	} else if (file_read(path, CONFIG_MAX, &data, &length) == 0 &&
+		decode_docker_config(data, length, &name, &why) < 0) {
+		error_set(error, "%s: %s", path, why.message);
+		return -EINVAL;
+	}
+	*ret = name && !streq(name, "default") ? TAKE_PTR(name) : NULL;
+	return 0;
+}
+
+static char *existing(const char *directory, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", directory, name);
+
+	return access(path, R_OK) == 0 ? TAKE_PTR(path) : NULL;
+}
+
+static void take_certificates(struct endpoint *endpoint, const char *directory)
+{
+	endpoint->tls_ca = existing(directory, "ca.pem");
+	endpoint->tls_cert = existing(directory, "cert.pem");
+	endpoint->tls_key = existing(directory, "key.pem");
+}
+
+static int use_context(const char *directory, const char *folder,
+	const struct docker_context *context, struct endpoint *ret, struct error *error)
+{
+	_cleanup_free_ char *tls = xasprintf("%s/contexts/tls/%s/docker", directory, folder);
+	int r;
+
+	if (!context->host) {
+		error_set(error, "the context \"%s\" has no docker endpoint", context->name);
+		return -EINVAL;
+	}
+	take_certificates(ret, tls);
+	r = endpoint_parse(context->host, ret->tls_ca || ret->tls_cert, ret, error);
+	ret->tls_verify = !context->skip_tls_verify;
+	ret->source = xasprintf("the docker context \"%s\"", context->name);
+	return r;
+}
+
+/* Contexts are in folders named by a hash of their name; the name stands inside, too. */
+static int find_context(
+	const char *directory, const char *name, struct endpoint *ret, struct error *error)
+{
+	_cleanup_free_ char *meta = xasprintf("%s/contexts/meta", directory);
+	DIR *folders = opendir(meta);
+	struct dirent *folder;
+	bool found = false;
+	int r = -EINVAL;
+
+	while (!found && folders && (folder = readdir(folders))) {
+		_cleanup_free_ char *path = xasprintf("%s/%s/meta.json", meta, folder->d_name);
+		_cleanup_(docker_context_finish) struct docker_context context = {};
+		_cleanup_free_ char *data = NULL;
+		size_t length;
+
+		if (file_read(path, CONFIG_MAX, &data, &length) < 0 ||
+			decode_docker_context(data, length, &context, NULL) < 0 ||
+			!streq(context.name, name))
+			continue;
+		found = true;
+		r = use_context(directory, folder->d_name, &context, ret, error);
+	}
+	if (folders)
+		closedir(folders);
+	if (!found)
+		error_set(error, "there is no docker context \"%s\" in %s", name, meta);
+	return r;
+}
+
+/* DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, as the docker CLI takes them. */
+static bool take_tls_environment(struct endpoint *endpoint)
+{
+	_cleanup_free_ char *directory = docker_directory();
+	const char *path = environment_get("DOCKER_CERT_PATH");
+	bool verify = environment_get("DOCKER_TLS_VERIFY");
+
+	if (!verify && !path)
+		return false;
+	take_certificates(endpoint, path ? path : directory);
+	endpoint->tls_verify = verify;
+	return true;
+}
+
+static int use_address(const char *url, const char *source,
+	const struct endpoint_settings *settings, struct endpoint *ret, struct error *error)
+{
+	bool tls = take_tls_environment(ret);
+
+	if (!tls)
+		ret->tls_verify = settings->tls_verify;
+	tls = tls || *settings->tls_ca || *settings->tls_cert;
+	ret->source = xstrdup(source);
+	return endpoint_parse(url, tls, ret, error);
+}
+
+/* The sockets that engines make, the first that is there; docker's own if none is. */
+static int use_socket(struct endpoint *ret, struct error *error)
+{
+	static const char *const fixed[] = { DEFAULT_SOCKET, "/run/podman/podman.sock" };
+	const char *runtime = environment_get("XDG_RUNTIME_DIR");
+	_cleanup_strings_ struct strings paths = {};
+
+	if (runtime)
+		strings_addf(&paths, "%s/docker.sock", runtime);
+	strings_add(&paths, fixed[0]);
+	if (runtime)
+		strings_addf(&paths, "%s/podman/podman.sock", runtime);
+	strings_add(&paths, fixed[1]);
+	ret->source = xstrdup("the usual places");
+	for (size_t i = 0; i < paths.count; i++)
+		if (access(paths.items[i], F_OK) == 0)
+			return parse_unix(paths.items[i], ret, error);
+	return parse_unix(DEFAULT_SOCKET, ret, error);
+}
+
+static int find(
+	const struct endpoint_settings *settings, struct endpoint *endpoint, struct error *error)
+{
+	_cleanup_free_ char *directory = docker_directory();
+	_cleanup_free_ char *context = NULL;
+	const char *variable = environment_get("DOCKER_HOST");
+	int r;
+
+	if (settings->option)
+		return use_address(settings->option, "--host", settings, endpoint, error);
+	if (*settings->host)
+		return use_address(settings->host, "engine.host", settings, endpoint, error);
+	if (variable)
+		return use_address(variable, "DOCKER_HOST", settings, endpoint, error);
+	r = find_context_name(directory, &context, error);
+	if (r < 0)
+		return r;
+	if (context)
+		return find_context(directory, context, endpoint, error);
+	return use_socket(endpoint, error);
+}
+
+static void override_path(char **path, const char *setting)
+{
+	if (!*setting)
+		return;
+	free(*path);
+	*path = xstrdup(setting);
+}
+
+int endpoint_find(
+	const struct endpoint_settings *settings, struct endpoint *ret, struct error *error)
+{
+	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	const char *version = environment_get("DOCKER_API_VERSION");
+	int r = find(settings, &endpoint, error);
+
+	if (r < 0)
+		return r;
+	override_path(&endpoint.tls_ca, settings->tls_ca);
+	override_path(&endpoint.tls_cert, settings->tls_cert);
+	override_path(&endpoint.tls_key, settings->tls_key);
+	if (version)
+		endpoint.api_version = xstrdup(*version == 'v' ? version + 1 : version);
+	*ret = endpoint;
+	endpoint = (struct endpoint){};
+	return 0;
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "codec/event_json.h"
+#include "io/api_version.h"
+
+#define LIST_MAX ((size_t)256 << 20)
+#define OBJECT_MAX ((size_t)16 << 20)
+#define BUSY_RETRY_MSEC 500
+
+struct engine_call {
+	struct engine *engine;
+	struct http_call *http_call;
+	char *method, *path;
+	size_t max_body;
+	/* Makes a value of a good answer's body. */
+	int (*decode)(
+		const char *body, size_t length, struct engine_answer *answer, struct error *error);
+	/* Set for the steps of engine_connect(), which go on instead of answering. */
+	void (*step)(struct engine_call *call, const struct http_answer *answer);
+	engine_fn fn;
+	void *userdata;
+	struct event *retry;
+	nsec_t retries_left;
+	LIST_ENTRY(engine_call) link;
+};
+
+struct engine {
+	struct event_base *base;
+	struct http *http;
+	struct endpoint endpoint;
+	struct http_server server;
+	struct engine_timeouts timeouts;
+	struct engine_version version;
+	struct engine_info info;
+	struct api_version api;
+	char *api_text; /* "1.41", or as pinned */
+	LIST_HEAD(, engine_call) calls;
+};
+
+int engine_create(struct event_base *base, struct engine **ret)
+{
+	struct engine *engine = xcalloc(1, sizeof(*engine));
+	int r;
+
+	engine->base = base;
+	LIST_INIT(&engine->calls);
+	r = http_create(base, &engine->http);
+	if (r < 0) {
+		free(engine);
+		return r;
+	}
+	*ret = engine;
+	return 0;
+}
+
+static void call_free(struct engine_call *call)
+{
+	LIST_REMOVE(call, link);
+	http_cancel(call->http_call);
+	if (call->retry)
+		event_free(call->retry);
+	free(call->method);
+	free(call->path);
+	free(call);
+}
+
+void engine_cancel(struct engine_call *call)
+{
+	if (call)
+		call_free(call);
+}
+
+static void forget_engine(struct engine *engine)
+{
+	struct engine_call *call;
+
+	while ((call = LIST_FIRST(&engine->calls)))
+		call_free(call);
+	engine_version_finish(&engine->version);
+	engine_info_finish(&engine->info);
+	freep(&engine->api_text);
+	engine->api_text = NULL;
+}
+
+void engine_destroy(struct engine *engine)
+{
+	if (!engine)
+		return;
+	forget_engine(engine);
+	http_destroy(engine->http);
+	endpoint_finish(&engine->endpoint);
+	free(engine);
+}
+
+void engine_set_endpoint(
+	struct engine *engine, struct endpoint *endpoint, const struct engine_timeouts *timeouts)
+{
+	forget_engine(engine);
+	endpoint_finish(&engine->endpoint);
+	engine->endpoint = *endpoint;
+	*endpoint = (struct endpoint){};
+	engine->timeouts = *timeouts;
+	engine->server = (struct http_server){
+		.base_url = engine->endpoint.base_url,
+		.unix_socket = engine->endpoint.unix_socket,
+		.tls_verify = engine->endpoint.tls_verify,
+		.tls_ca = engine->endpoint.tls_ca,
+		.tls_cert = engine->endpoint.tls_cert,
+		.tls_key = engine->endpoint.tls_key,
+	};
+}
+
+const struct endpoint *engine_endpoint(const struct engine *engine)
+{
+	return &engine->endpoint;
+}
+
+const struct engine_version *engine_version(const struct engine *engine)
+{
+	return &engine->version;
+}
+
+const struct engine_info *engine_info(const struct engine *engine)
+{
+	return &engine->info;
+}
+
+const char *engine_api_version(const struct engine *engine)
+{
+	return engine->api_text ? engine->api_text : "";
+}
+
+char *engine_identity(const struct engine *engine)
+{
+	/* podman makes a new ID for each answer. */
+	if (engine->version.is_podman)
+		return xasprintf("podman %s %s", engine->endpoint.url, engine->info.root_directory);
+	return xasprintf(
+		"%s %s %s", engine->info.id, engine->info.root_directory, engine->info.driver);
+}
+
+bool engine_digests_prove_pull(const struct engine *engine)
+{
+	return !engine->info.is_containerd && !engine->version.is_podman;
+}
+
+/* The call is over: whatever the callback does, it is out of its reach. */
+static void answer_call(struct engine_call *call, struct engine_answer *answer)
+{
+	engine_fn fn = call->fn;
+	void *userdata = call->userdata;
+
+	call_free(call);
+	fn(userdata, answer);
+	image_records_finish(&answer->images);
+	image_record_finish(&answer->image);
+	container_records_finish(&answer->containers);
+	container_record_finish(&answer->container);
+	removal_finish(&answer->removal);
+}
+
+static void fail_call(struct engine_call *call, int result, const char *why)
+{
+	_cleanup_free_ char *message = xasprintf("%s %s: %s", call->method, call->path, why);
+	struct engine_answer answer = { .result = result, .message = message };
+
+	answer_call(call, &answer);
+}
+
+static void fail_status(struct engine_call *call, const struct http_answer *answer)
+{
+	_cleanup_free_ char *text = decode_message(answer->body, answer->length);
+	_cleanup_free_ char *why = xasprintf("%d %s", answer->status, text);
+	int result = answer->status == 404 ? (int)ENGINE_NOT_FOUND
+		: answer->status == 409    ? (int)ENGINE_CONFLICT
+					   : -EREMOTEIO;
+
+	fail_call(call, result, why);
+}
+
+static void send_call(struct engine_call *call);
+
+static void on_retry(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	send_call(userdata);
+}
+
+/* Below API 1.42 an engine counts for one client at a time, and refuses the others. */
+static bool retry_later(struct engine_call *call, const struct http_answer *answer)
+{
+	struct timeval tv = { BUSY_RETRY_MSEC / 1000, BUSY_RETRY_MSEC % 1000 * 1000 };
+
+	if (answer->status != 500 || !strstr(answer->body, "already running") ||
+		call->retries_left <= 0)
+		return false;
+	call->retries_left -= BUSY_RETRY_MSEC * NSEC_PER_MSEC;
+	if (!call->retry)
+		call->retry = evtimer_new(call->engine->base, on_retry, call);
+	if (!call->retry || evtimer_add(call->retry, &tv) < 0)
+		abort();
+	return true;
+}
+
+static void on_done(void *userdata, const struct http_answer *http_answer)
+{
+	struct engine_call *call = userdata;
+	_cleanup_error_ struct error error = {};
+	struct engine_answer answer = {};
+
+	call->http_call = NULL;
+	if (http_answer->error < 0) {
+		fail_call(call, http_answer->error, http_answer->message);
+	} else if (call->step) {
+		call->step(call, http_answer);
+	} else if (http_answer->status < 200 || http_answer->status >= 300) {
+		if (!retry_later(call, http_answer))
+			fail_status(call, http_answer);
+	} else if (call->decode(http_answer->body, http_answer->length, &answer, &error) < 0) {
+		fail_call(call, -EBADMSG, error.message);
+	} else {
+		answer_call(call, &answer);
+	}
+}
+
+static void send_call(struct engine_call *call)
+{
+	struct http_request request = {
+		.method = call->method,
+		.path = call->path,
+		.max_body = call->max_body,
+		.connect_timeout = call->engine->timeouts.connect,
+		.timeout = call->engine->timeouts.request,
+		.done = on_done,
+		.userdata = call,
+	};
+
+	call->http_call = http_start(call->engine->http, &call->engine->server, &request);
+}
+
+static struct engine_call *call_new(
+	struct engine *engine, const char *method, char *path, engine_fn fn, void *userdata)
+{
+	struct engine_call *call = xcalloc(1, sizeof(*call));
+
+	call->engine = engine;
+	call->method = xstrdup(method);
+	call->path = path;
+	call->max_body = OBJECT_MAX;
+	call->fn = fn;
+	call->userdata = userdata;
+	call->retries_left = engine->timeouts.request;
+	LIST_INSERT_HEAD(&engine->calls, call, link);
+	return call;
+}
+
+/* engine_connect(): each step sends the next on the same call. */
+static void go_on(struct engine_call *call, const char *path,
+	void (*step)(struct engine_call *, const struct http_answer *))
+{
+	free(call->path);
+	call->path = xstrdup(path);
+	call->step = step;
+	send_call(call);
+}
+
+static void on_info(struct engine_call *call, const struct http_answer *http_answer)
+{
+	_cleanup_error_ struct error error = {};
+	struct engine_answer answer = {};
+	struct engine_info info;
+
+	if (http_answer->status != 200) {
+		fail_status(call, http_answer);
+		return;
+	}
+	if (decode_info(http_answer->body, http_answer->length, &info, &error) < 0) {
+		fail_call(call, -EBADMSG, error.message);
+		return;
+	}
+	engine_info_finish(&call->engine->info);
+	call->engine->info = info;
+	answer_call(call, &answer);
+}
+
+static void ask_info(struct engine_call *call)
+{
+	struct engine *engine = call->engine;
+	const char *pinned = engine->endpoint.api_version;
+	_cleanup_error_ struct error error = {};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	r = pinned ? api_version_parse(pinned, &engine->api)
+		   : api_version_negotiate(engine->version.min_api_version,
+			     engine->version.api_version, &engine->api, &error);
+	if (r < 0) {
+		fail_call(call, r,
+			error.message ? error.message : "DOCKER_API_VERSION is no version");
+		return;
+	}
+	free(engine->api_text);
+	engine->api_text = xasprintf("%u.%u", engine->api.major, engine->api.minor);
+	path = xasprintf("/v%s/info", engine->api_text);
+	go_on(call, path, on_info);
+}
+
+static void on_version(struct engine_call *call, const struct http_answer *http_answer)
+{
+	_cleanup_error_ struct error error = {};
+	struct engine_version version;
+
+	if (http_answer->status != 200) {
+		/* A proxy may not let it through; the header of /_ping told enough, if it was
+		 * there. */
+		if (call->engine->version.api_version)
+			ask_info(call);
+		else
+			fail_status(call, http_answer);
+		return;
+	}
+	if (decode_version(http_answer->body, http_answer->length, &version, &error) < 0) {
+		fail_call(call, -EBADMSG, error.message);
+		return;
+	}
+	engine_version_finish(&call->engine->version);
+	call->engine->version = version;
+	ask_info(call);
+}
+
+static void on_ping(struct engine_call *call, const struct http_answer *http_answer)
+{
+	struct engine_version *version = &call->engine->version;
+
+	if (http_answer->status != 200) {
+		fail_status(call, http_answer);
+		return;
+	}
+	engine_version_finish(version);
+	if (http_answer->api_version)
+		*version = (struct engine_version){
+			.version = xstrdup("unknown"),
+			.api_version = xstrdup(http_answer->api_version),
+			.min_api_version = xstrdup(""),
+		};
+	go_on(call, "/version", on_version);
+}
+
+struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *userdata)
+{
+	struct engine_call *call = call_new(engine, "GET", xstrdup("/_ping"), fn, userdata);
+
+	call->step = on_ping;
+	send_call(call);
+	return call;
+}
+
+static int decode_images_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_images(body, length, &answer->images, error);
+}
+
+static int decode_image_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_image(body, length, &answer->image, error);
+}
+
+static int decode_containers_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_containers(body, length, &answer->containers, error);
+}
+
+static int decode_container_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_container(body, length, &answer->container, error);
+}
+
+static int decode_usage_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_usage(body, length, &answer->usage, error);
+}
+
+static int decode_removal_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_removal(body, length, &answer->removal, error);
+}
+
+struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata)
+{
+	char *path = xasprintf("/v%s/images/json?all=1", engine->api_text);
+	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+
+	call->max_body = LIST_MAX;
+	call->decode = decode_images_answer;
+	send_call(call);
+	return call;
+}
+
+struct engine_call *engine_inspect_image(
+	struct engine *engine, const char *name, engine_fn fn, void *userdata)
+{
+	_cleanup_free_ char *escaped = http_escape(name);
+	char *path = xasprintf("/v%s/images/%s/json", engine->api_text, escaped);
+	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+
+	call->decode = decode_image_answer;
+	send_call(call);
+	return call;
+}
+
+struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, void *userdata)
+{
+	char *path = xasprintf("/v%s/containers/json?all=1", engine->api_text);
+	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+
+	call->max_body = LIST_MAX;
+	call->decode = decode_containers_answer;
+	send_call(call);
+	return call;
+}
+
+struct engine_call *engine_inspect_container(
+	struct engine *engine, const char *id, engine_fn fn, void *userdata)
+{
+	_cleanup_free_ char *escaped = http_escape(id);
+	char *path = xasprintf("/v%s/containers/%s/json", engine->api_text, escaped);
+	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+
+	call->decode = decode_container_answer;
+	send_call(call);
+	return call;
+}
+
+struct engine_call *engine_measure(struct engine *engine, engine_fn fn, void *userdata)
+{
+	/* type=image is known from 1.42 on; before, it is ignored. */
+	bool typed = api_version_compare(engine->api, (struct api_version){ 1, 42 }) >= 0;
+	char *path = xasprintf("/v%s/system/df%s", engine->api_text, typed ? "?type=image" : "");
+	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+
+	call->max_body = LIST_MAX;
+	call->decode = decode_usage_answer;
+	send_call(call);
+	return call;
+}
+
+struct engine_call *engine_remove(
+	struct engine *engine, const char *name, bool prune, engine_fn fn, void *userdata)
+{
+	_cleanup_free_ char *escaped = http_escape(name);
+	char *path =
+		xasprintf("/v%s/images/%s%s", engine->api_text, escaped, prune ? "" : "?noprune=1");
+	struct engine_call *call = call_new(engine, "DELETE", path, fn, userdata);
+
+	call->decode = decode_removal_answer;
+	send_call(call);
+	return call;
+}
+
+struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
+	http_data_fn data, http_done_fn done, void *userdata)
+{
+	_cleanup_free_ char *filters = http_escape(event_filters);
+	_cleanup_free_ char *path =
+		xasprintf("/v%s/events?filters=%s&since=%lld.%09lld", engine->api_text, filters,
+			(long long)(since / NSEC_PER_SEC), (long long)(since % NSEC_PER_SEC));
+	struct http_request request = {
+		.method = "GET",
+		.path = path,
+		.max_body = OBJECT_MAX,
+		.connect_timeout = engine->timeouts.connect,
+		.header = header,
+		.data = data,
+		.done = done,
+		.userdata = userdata,
+	};
+
+	return http_start(engine->http, &engine->server, &request);
+}

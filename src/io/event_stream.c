@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/event_stream.h"
+
+#include <errno.h>
+#include <event2/util.h>
+
+#include "codec/lines.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "io/path_watch.h"
+
+#define EVENT_MAX ((size_t)1 << 20)
+#define RETRY_FIRST (NSEC_PER_SEC / 4)
+#define RETRY_MAX (30 * NSEC_PER_SEC)
+#define RESUME_DELAY (50 * NSEC_PER_MSEC)
+#define RESUME_DELAY_MAX NSEC_PER_SEC
+/* The engine replays at once what it has; its last event is back within this or not at all. */
+#define RESUME_WAIT NSEC_PER_SEC
+
+enum stream_state {
+	STREAM_AWAY, /* a retry is due */
+	STREAM_CONNECTING, /* engine_connect(), then the subscription */
+	STREAM_WATCHING,
+	STREAM_REOPENING, /* closed under our hands, a new one is due or on its way */
+	STREAM_RESUMING, /* open again, waiting for the last event to come back */
+};
+
+struct event_stream {
+	struct event_base *base;
+	struct engine *engine;
+	struct event_stream_handler handler;
+	void *userdata;
+
+	enum stream_state state;
+	struct engine_call *connect;
+	struct http_call *http_call;
+	struct event *timer;
+	struct path_watch *socket_watch;
+	struct lines lines;
+	nsec_t last; /* time of the last event seen; 0: none */
+	nsec_t delay; /* before the next try */
+	bool told_away; /* the handler knows */
+	struct event_stream_counters counters;
+};
+
+/* Up to a quarter more or less, so that many daemons do not come back as one. */
+static nsec_t jitter(nsec_t delay)
+{
+	uint16_t random;
+
+	evutil_secure_rng_get_bytes(&random, sizeof(random));
+	return delay - delay / 4 + delay / 2 * random / UINT16_MAX;
+}
+
+static void close_stream(struct event_stream *stream)
+{
+	engine_cancel(TAKE_PTR(stream->connect));
+	http_cancel(TAKE_PTR(stream->http_call));
+	evtimer_del(stream->timer);
+	lines_reset(&stream->lines);
+}
+
+static void connect_engine(struct event_stream *stream);
+
+static void on_socket_appeared(void *userdata)
+{
+	struct event_stream *stream = userdata;
+
+	/* It may not listen yet: the next tries are close together again. */
+	stream->delay = RETRY_FIRST / 4;
+	if (stream->state == STREAM_AWAY)
+		connect_engine(stream);
+}
+
+static void watch_socket(struct event_stream *stream)
+{
+	const char *path = engine_endpoint(stream->engine)->unix_socket;
+
+	if (path && !stream->socket_watch &&
+		path_watch_create(
+			stream->base, path, on_socket_appeared, stream, &stream->socket_watch) < 0)
+		stream->socket_watch = NULL; /* its folder is missing too: retries will do */
+}
+
+static void go_away(struct event_stream *stream, const char *why)
+{
+	close_stream(stream);
+	stream->state = STREAM_AWAY;
+	watch_socket(stream);
+	timer_arm(stream->timer, jitter(stream->delay));
+	log_debug("no engine, next try in at most %lld ms: %s",
+		(long long)(stream->delay * 5 / 4 / NSEC_PER_MSEC), why);
+	stream->delay = MIN(stream->delay * 2, RETRY_MAX);
+	if (stream->told_away)
+		return;
+	stream->told_away = true;
+	stream->handler.away(stream->userdata, why);
+}
+
+static void start_watching(struct event_stream *stream)
+{
+	path_watch_destroy(TAKE_PTR(stream->socket_watch));
+	evtimer_del(stream->timer);
+	stream->state = STREAM_WATCHING;
+	stream->told_away = false;
+	stream->delay = RETRY_FIRST;
+}
+
+static void on_header(void *userdata, int status)
+{
+	struct event_stream *stream = userdata;
+
+	if (status < 200 || status >= 300)
+		return; /* on_done() tells */
+	if (stream->state == STREAM_REOPENING) {
+		stream->state = STREAM_RESUMING;
+		timer_arm(stream->timer, RESUME_WAIT);
+		return;
+	}
+	start_watching(stream);
+	stream->handler.watching(stream->userdata);
+}
+
+/* Whether the stream goes on: the last event is back, or it was not interrupted. */
+static bool check_resumed(struct event_stream *stream, const struct engine_event *event)
+{
+	if (stream->state != STREAM_RESUMING)
+		return stream->state == STREAM_WATCHING;
+	if (event->time != stream->last) {
+		connect_engine(stream);
+		return false;
+	}
+	log_debug("event stream resumed, nothing missed");
+	start_watching(stream);
+	return true;
+}
+
+static void take_line(struct event_stream *stream, const char *line, size_t length)
+{
+	_cleanup_(engine_event_finish) struct engine_event event = {};
+	_cleanup_error_ struct error error = {};
+
+	if (decode_event(line, length, &event, &error) < 0) {
+		stream->counters.malformed++;
+		/* Never the line itself: commands in it can hold secrets. */
+		log_debug("skipped a malformed event of %zu bytes: %s", length, error.message);
+		return;
+	}
+	stream->counters.events++;
+	if (!check_resumed(stream, &event))
+		return;
+	stream->last = MAX(stream->last, event.time);
+	if (event.kind != EVENT_OTHER)
+		stream->handler.event(stream->userdata, &event);
+}
+
+static void on_data(void *userdata, const char *data, size_t size)
+{
+	struct event_stream *stream = userdata;
+	struct http_call *call = stream->http_call;
+	const char *line;
+	size_t length;
+
+	lines_feed(&stream->lines, data, size);
+	/* A handler or a line may close the stream; what is left of it is void then. */
+	while (stream->http_call == call && (line = lines_next(&stream->lines, &length)))
+		take_line(stream, line, length);
+	stream->counters.too_long = stream->lines.skipped;
+}
+
+static void on_done(void *userdata, const struct http_answer *answer)
+{
+	struct event_stream *stream = userdata;
+	_cleanup_free_ char *text = NULL, *why = NULL;
+	bool was_open = stream->state == STREAM_WATCHING || stream->state == STREAM_RESUMING;
+
+	stream->http_call = NULL;
+	text = decode_message(answer->body, answer->length);
+	if (answer->error < 0)
+		why = xasprintf("GET /events: %s", answer->message);
+	else if (answer->status >= 300)
+		why = xasprintf("GET /events: %d %s", answer->status, text);
+	else
+		why = xasprintf("GET /events: the stream was closed");
+	if (!was_open || stream->last == 0) {
+		go_away(stream, why);
+		return;
+	}
+	/* A proxy or a restart: often it goes on where it stopped, and nobody needs to know. */
+	log_debug("%s; opening it again", why);
+	close_stream(stream);
+	stream->counters.reconnects++;
+	stream->state = STREAM_REOPENING;
+	timer_arm(stream->timer, MAX(stream->delay / 4, RESUME_DELAY));
+	stream->delay = MIN(stream->delay * 2, RESUME_DELAY_MAX);
+}
+
+static void open_stream(struct event_stream *stream, nsec_t since)
+{
+	lines_reset(&stream->lines);
+	stream->http_call =
+		engine_open_events(stream->engine, since, on_header, on_data, on_done, stream);
+}
+
+static void on_connected(void *userdata, struct engine_answer *answer)
+{
+	struct event_stream *stream = userdata;
+
+	stream->connect = NULL;
+	if (answer->result != ENGINE_OK) {
+		go_away(stream, answer->message);
+		return;
+	}
+	open_stream(stream, stream->handler.connected(stream->userdata, stream->last));
+}
+
+static void connect_engine(struct event_stream *stream)
+{
+	close_stream(stream);
+	stream->state = STREAM_CONNECTING;
+	stream->connect = engine_connect(stream->engine, on_connected, stream);
+}
+
+static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct event_stream *stream = userdata;
+
+	if (stream->state == STREAM_REOPENING)
+		open_stream(stream, stream->last);
+	else
+		connect_engine(stream);
+}
+
+struct event_stream *event_stream_create(struct event_base *base, struct engine *engine,
+	const struct event_stream_handler *handler, void *userdata)
+{
+	struct event_stream *stream = xcalloc(1, sizeof(*stream));
+
+	stream->base = base;
+	stream->engine = engine;
+	stream->handler = *handler;
+	stream->userdata = userdata;
+	stream->delay = RETRY_FIRST;
+	stream->timer = evtimer_new(base, on_timer, stream);
+	if (!stream->timer)
+		abort();
+	lines_init(&stream->lines, EVENT_MAX);
+	return stream;
+}
+
+void event_stream_stop(struct event_stream *stream)
+{
+	close_stream(stream);
+	path_watch_destroy(TAKE_PTR(stream->socket_watch));
+	stream->state = STREAM_AWAY;
+}
+
+void event_stream_destroy(struct event_stream *stream)
+{
+	if (!stream)
+		return;
+	event_stream_stop(stream);
+	event_free(stream->timer);
+	lines_finish(&stream->lines);
+	free(stream);
+}
+
+void event_stream_start(struct event_stream *stream)
+{
+	stream->last = 0;
+	stream->delay = RETRY_FIRST;
+	stream->told_away = false;
+	connect_engine(stream);
+}
+
+const struct event_stream_counters *event_stream_counters(const struct event_stream *stream)
+{
+	return &stream->counters;
+}
