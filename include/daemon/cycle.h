@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A collection: look at containers, measure, plan, remove one by one, verify; again from the plan
+ * on while sizes are only known between bounds and the target is not reached. One at a time.
+ */
+
+#include "codec/settings.h"
+#include "core/base.h"
+#include "core/policy.h"
+#include "daemon/removal.h"
+
+enum cycle_state {
+	CYCLE_IDLE,
+	CYCLE_WAITING, /* for events that are not settled */
+	CYCLE_CONTAINERS,
+	CYCLE_MEASURE,
+	CYCLE_REMOVE,
+	CYCLE_VERIFY,
+};
+
+enum cycle_trigger {
+	TRIGGER_START,
+	TRIGGER_TIMER,
+	TRIGGER_SIZE, /* images came, disk usage may have grown */
+	TRIGGER_REQUEST, /* a person wants it: SIGUSR1, --once */
+};
+
+struct cycle_outcome {
+	int result; /* 0, or -errno: it did not come to its end */
+	uint64_t removed, refused;
+	struct usage before, after; /* known only if measured */
+};
+
+struct cycle_handler {
+	/* The state or the usage has changed. */
+	void (*changed)(void *userdata);
+	void (*finished)(void *userdata, const struct cycle_outcome *outcome);
+};
+
+struct cycle;
+
+/* The context and the settings stay the caller's; the settings' values may change any time. */
+struct cycle *cycle_create(const struct removal_context *context, const struct settings *settings,
+	const struct cycle_handler *handler, void *userdata);
+void cycle_destroy(struct cycle *cycle);
+
+/* Starts a collection; during one, another is remembered once. */
+void cycle_trigger(struct cycle *cycle, enum cycle_trigger trigger);
+
+/* Events have settled: what waits for that goes on. */
+void cycle_settled(struct cycle *cycle);
+
+/* Ends it where it stands, without telling: the engine is away. */
+void cycle_cancel(struct cycle *cycle);
+
+enum cycle_state cycle_state(const struct cycle *cycle);
+
+/* As measured last; unknown at first. */
+const struct usage *cycle_usage(const struct cycle *cycle);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The composition root: owns everything, wires it together, and runs the loop. */
+
+#include "codec/settings.h"
+#include "core/base.h"
+#include "io/log.h"
+
+/* From the command line; what is set here wins over the configuration, at reload too. */
+struct daemon_options {
+	const char *host; /* --host, or NULL */
+	bool dry_run, once;
+	bool has_log_level;
+	enum log_level log_level;
+	/*
+	 * Reads the configuration anew. Returns 0, or -EINVAL with one message for each thing that
+	 * is wrong. *ret_name is the file's name or "built-in defaults"; the caller frees.
+	 */
+	int (*load_settings)(
+		void *userdata, struct settings *ret, char **ret_name, struct strings *errors);
+	/* The loop runs; may be NULL. */
+	void (*ready)(void *userdata);
+	void *userdata;
+};
+
+struct daemon;
+
+/* Exit codes of daemon_run() and of the programs. */
+enum {
+	EXIT_USAGE = 2,
+	EXIT_UNAVAILABLE = 69, /* EX_UNAVAILABLE: no engine, with --once */
+	EXIT_CONFIG = 78, /* EX_CONFIG */
+};
+
+/*
+ * Takes the settings over (in every case). Returns 0, or -errno with *error where the daemon must
+ * not start: the cache file is held by another one, the engine's address makes no sense.
+ */
+int daemon_create(const struct daemon_options *options, struct settings *settings,
+	struct daemon **ret, struct error *error) _warn_unused_;
+void daemon_destroy(struct daemon *daemon);
+
+/* Runs until a signal stops it, or with `once` until one collection is over. Returns the exit code.
+ */
+int daemon_run(struct daemon *daemon);

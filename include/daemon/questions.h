@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What an event left open and the engine has to be asked: which image has this name now, which
+ * image does this container hold. One at a time, each thing once however many events raise it.
+ */
+
+#include "core/base.h"
+#include "core/ledger.h"
+
+enum question_kind {
+	QUESTION_IMAGE, /* name: a full ID or a canonical reference */
+	QUESTION_CONTAINER, /* name: a container's ID */
+};
+
+struct question {
+	enum question_kind kind;
+	char *name;
+	char *text; /* a container's: what the user typed */
+	bool is_use; /* the event counts as use */
+	bool has_origin; /* the event tells how the image came */
+	bool is_gone; /* the container was destroyed meanwhile */
+	enum origin origin;
+	nsec_t when;
+};
+
+struct questions {
+	struct question *items;
+	size_t count, allocated;
+};
+
+void question_finish(struct question *question);
+void questions_finish(struct questions *questions);
+
+/* Adds a question; takes its strings over. The same one again is merged: the latest time counts. */
+void questions_add(struct questions *questions, struct question *question);
+
+/* NULL if there is none of that kind and name. */
+struct question *questions_find(
+	const struct questions *questions, enum question_kind kind, const char *name);
+
+/* Takes the oldest out, only_uses: the oldest that is a use. False if there is none. */
+bool questions_take(struct questions *questions, bool only_uses, struct question *ret);
+
+/* Drops what was asked of an image that is no use of it: it is known to be gone. */
+void questions_drop_image(struct questions *questions, const char *id);
+
+bool questions_have_use(const struct questions *questions);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the daemon says of images, plans and collections: one place for the words of the log. */
+
+#include "core/base.h"
+#include "core/policy.h"
+
+/* What is told of an image after it has gone: taken down before. */
+struct image_summary {
+	char *id, *title;
+	char *references; /* canonical, with spaces between */
+	enum reason reason;
+	nsec_t last_used, unused;
+	struct bounds reclaims;
+};
+
+struct image_summary summary_of(const struct plan_item *item);
+void image_summary_finish(struct image_summary *summary);
+
+/* "removed …", with fields for the journal. */
+void report_removed(const struct image_summary *summary);
+
+/* "kept …": the engine refused, or the verdict changed right before the removal. */
+void report_kept(const struct image_summary *summary, const char *why);
+
+/* "would remove …" for each image that the plan removes, and a line on the rest. */
+void report_plan(const struct plan *plan, const char *why_nothing_happens);
+
+/* "3 in-use, 2 unmanaged": how many images are kept for what. The caller frees. */
+char *describe_kept(const struct plan *plan) _warn_unused_;
+
+/* A new image: how it came and whether it is managed. */
+void report_arrival(const struct image *image, const struct ledger_entry *entry, bool managed);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Keeps inventory and ledger true: lists at first and when something was missed, from then on
+ * events, asking the engine only what an event leaves open.
+ */
+
+#include "codec/event_json.h"
+#include "core/base.h"
+#include "core/inventory.h"
+#include "core/ledger.h"
+#include "io/engine.h"
+
+struct watch;
+
+struct watch_handler {
+	/* The inventory is new, the ledger not yet brought in line: is it this engine's at all? */
+	void (*listed)(void *userdata);
+	/* Lists and layers are complete. */
+	void (*reconciled)(void *userdata);
+	/* No lists; for people why. The inventory is as old as it was. */
+	void (*failed)(void *userdata, const char *why);
+	/* An image came that we had not. */
+	void (*arrived)(void *userdata, const struct image *image);
+	/* Images came or changed: disk usage may have grown. */
+	void (*grown)(void *userdata);
+	/* Nothing is open any more, see watch_is_settled(). */
+	void (*settled)(void *userdata);
+};
+
+/* The inventory and the ledger stay the caller's. */
+struct watch *watch_create(struct engine *engine, struct inventory *inventory,
+	struct ledger *ledger, const struct watch_handler *handler, void *userdata);
+void watch_destroy(struct watch *watch);
+
+/*
+ * Lists images and containers anew and asks for the layers of images that are new. Events that
+ * come meanwhile are applied again afterwards: a list may be older than they are. Once at a time:
+ * a call during another one is remembered once.
+ */
+void watch_reconcile(struct watch *watch);
+
+/* The engine is away: what is under way is void, what is known stays. */
+void watch_stop(struct watch *watch);
+
+void watch_event(struct watch *watch, const struct engine_event *event);
+
+/* Whether the lists have been there and no event is waiting for an answer that a removal needs. */
+bool watch_is_settled(const struct watch *watch);
+
+/* Whether there is a complete inventory. */
+bool watch_is_loaded(const struct watch *watch);
+
+/* Lists containers alone, right before a collection. done gets 0 or -errno with why. */
+typedef void (*watch_done_fn)(void *userdata, int result, const char *why);
+void watch_list_containers(struct watch *watch, watch_done_fn done, void *userdata);
+
+/*
+ * A removal is under way: what its own untag and delete events leave open waits, as its answer
+ * tells most of it.
+ */
+void watch_set_removing(struct watch *watch, bool removing);
+
+/* The engine has said that the image is gone. */
+void watch_image_gone(struct watch *watch, const char *id);
+
+/* Asks what the image is like now, since its names have changed under our hands. */
+void watch_look_again(struct watch *watch, const char *id);

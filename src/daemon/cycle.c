@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/cycle.h"
+
+#include "core/units.h"
+#include "daemon/report.h"
+#include "io/clock.h"
+#include "io/log.h"
+
+/* So many measures in a row without a byte freed, and the collection gives up. */
+#define FRUITLESS_MAX 3
+
+struct cycle {
+	struct removal_context context;
+	const struct settings *settings;
+	struct cycle_handler handler;
+	void *userdata;
+
+	enum cycle_state state;
+	enum cycle_trigger trigger;
+	bool again;
+	enum cycle_trigger again_trigger;
+	struct engine_call *measure;
+	struct removing *removing;
+	struct usage usage; /* the last measure */
+	bool warned; /* that nothing more can be removed */
+
+	/* Of the collection under way. */
+	struct cycle_outcome outcome;
+	struct progress progress;
+	ARRAY(struct image_summary) queue; /* the plan's removals */
+	size_t next;
+	uint64_t removed_in_round;
+	unsigned fruitless;
+	int failure;
+};
+
+struct cycle *cycle_create(const struct removal_context *context, const struct settings *settings,
+	const struct cycle_handler *handler, void *userdata)
+{
+	struct cycle *cycle = xcalloc(1, sizeof(*cycle));
+
+	cycle->context = *context;
+	cycle->settings = settings;
+	cycle->handler = *handler;
+	cycle->userdata = userdata;
+	return cycle;
+}
+
+static void clear_queue(struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->queue.count; i++)
+		image_summary_finish(&cycle->queue.items[i]);
+	cycle->queue.count = cycle->next = 0;
+}
+
+void cycle_cancel(struct cycle *cycle)
+{
+	engine_cancel(TAKE_PTR(cycle->measure));
+	removal_cancel(TAKE_PTR(cycle->removing));
+	clear_queue(cycle);
+	cycle->state = CYCLE_IDLE;
+	cycle->again = false;
+	cycle->usage = (struct usage){};
+}
+
+void cycle_destroy(struct cycle *cycle)
+{
+	if (!cycle)
+		return;
+	cycle_cancel(cycle);
+	free(cycle->queue.items);
+	free(cycle);
+}
+
+enum cycle_state cycle_state(const struct cycle *cycle)
+{
+	return cycle->state;
+}
+
+const struct usage *cycle_usage(const struct cycle *cycle)
+{
+	return &cycle->usage;
+}
+
+static void set_state(struct cycle *cycle, enum cycle_state state)
+{
+	cycle->state = state;
+	cycle->handler.changed(cycle->userdata);
+}
+
+static void start(struct cycle *cycle, enum cycle_trigger trigger);
+
+static void finish(struct cycle *cycle, int result)
+{
+	struct cycle_outcome outcome = cycle->outcome;
+
+	outcome.result = result;
+	outcome.after = cycle->usage;
+	clear_queue(cycle);
+	set_state(cycle, CYCLE_IDLE);
+	cycle->handler.finished(cycle->userdata, &outcome);
+	if (cycle->state == CYCLE_IDLE && cycle->again) {
+		cycle->again = false;
+		start(cycle, cycle->again_trigger);
+	}
+}
+
+static void make_plan(struct cycle *cycle, const struct usage *usage, struct plan *ret)
+{
+	policy_plan(&cycle->settings->policy, cycle->context.inventory, cycle->context.ledger,
+		usage, &cycle->progress, clock_now(), ret);
+}
+
+static bool removes_for_real(const struct cycle *cycle)
+{
+	return cycle->settings->enabled && !cycle->settings->dry_run;
+}
+
+/* What a person must know, once: the limit is missed, and nothing is left that could be removed. */
+static void warn_if_stuck(struct cycle *cycle, const struct plan *plan)
+{
+	bool stuck = plan->removals == 0 && plan->missing > 0 && !plan->capped;
+	char wanted[FORMAT_MAX], target[FORMAT_MAX];
+
+	if (stuck && !cycle->warned) {
+		_cleanup_free_ char *kept = describe_kept(plan);
+
+		log_warning("images take %s more than %s, and nothing is left to remove: %s",
+			format_size(plan->missing, wanted), format_size(plan->target, target),
+			kept);
+	}
+	cycle->warned = stuck;
+}
+
+static void remove_next(struct cycle *cycle);
+
+static void take_removals(struct cycle *cycle, const struct plan *plan)
+{
+	clear_queue(cycle);
+	cycle->removed_in_round = 0;
+	for (size_t i = 0; i < plan->count; i++)
+		if (reason_removes(plan->items[i].reason))
+			*array_push(&cycle->queue) = summary_of(&plan->items[i]);
+}
+
+static void plan_and_remove(struct cycle *cycle)
+{
+	_cleanup_(plan_finish) struct plan plan = {};
+
+	make_plan(cycle, &cycle->usage, &plan);
+	cycle->progress.over_size = plan.over_size;
+	warn_if_stuck(cycle, &plan);
+	if (!removes_for_real(cycle)) {
+		if (cycle->trigger == TRIGGER_REQUEST ||
+			(cycle->settings->enabled && plan.removals))
+			report_plan(&plan,
+				cycle->settings->enabled
+					? "dry run: nothing is removed"
+					: "gc.enabled = false: nothing is removed");
+		finish(cycle, 0);
+		return;
+	}
+	take_removals(cycle, &plan);
+	if (cycle->queue.count == 0) {
+		finish(cycle, cycle->failure);
+		return;
+	}
+	set_state(cycle, CYCLE_REMOVE);
+	remove_next(cycle);
+}
+
+/* After a round: was anything freed, and is there more to do? */
+static void on_verified(void *userdata, struct engine_answer *answer)
+{
+	struct cycle *cycle = userdata;
+	const struct usage before = cycle->usage;
+
+	cycle->measure = NULL;
+	if (answer->result != ENGINE_OK) {
+		log_error("cannot tell what was freed: %s", answer->message);
+		cycle->usage = (struct usage){};
+		finish(cycle, answer->result < 0 ? answer->result : -1);
+		return;
+	}
+	cycle->usage = answer->usage;
+	cycle->fruitless = answer->usage.images < before.images ? 0 : cycle->fruitless + 1;
+	if (cycle->failure < 0 || !cycle->progress.over_size || cycle->removed_in_round == 0) {
+		finish(cycle, cycle->failure);
+		return;
+	}
+	if (cycle->fruitless >= FRUITLESS_MAX) {
+		log_warning("collection given up: %u measures in a row show nothing freed",
+			FRUITLESS_MAX);
+		finish(cycle, 0);
+		return;
+	}
+	plan_and_remove(cycle);
+}
+
+static void verify(struct cycle *cycle)
+{
+	if (!cycle->usage.known || cycle->outcome.removed == 0) {
+		finish(cycle, cycle->failure);
+		return;
+	}
+	set_state(cycle, CYCLE_VERIFY);
+	cycle->measure = engine_measure(cycle->context.engine, on_verified, cycle);
+}
+
+static void mark_failed(struct cycle *cycle, const char *id)
+{
+	struct image *image = inventory_find_image(cycle->context.inventory, id);
+
+	if (image)
+		image->failed = true;
+}
+
+static void on_removal(void *userdata, const struct removal_outcome *outcome)
+{
+	struct cycle *cycle = userdata;
+	const struct image_summary *summary = &cycle->queue.items[cycle->next++];
+	_cleanup_free_ char *why = NULL;
+
+	cycle->removing = NULL;
+	switch (outcome->result) {
+	case REMOVAL_DONE:
+		report_removed(summary);
+		cycle->outcome.removed++;
+		cycle->removed_in_round++;
+		cycle->progress.removed++;
+		break;
+	case REMOVAL_KEPT:
+		why = xasprintf("%s by now", reason_name(outcome->reason));
+		report_kept(summary, why);
+		break;
+	case REMOVAL_REFUSED:
+		mark_failed(cycle, summary->id);
+		cycle->outcome.refused++;
+		report_kept(summary, outcome->message);
+		break;
+	case REMOVAL_FAILED:
+		log_error("collection stopped: %s", outcome->message);
+		cycle->failure = -1;
+		cycle->next = cycle->queue.count;
+		break;
+	}
+	cycle->handler.changed(cycle->userdata);
+	remove_next(cycle);
+}
+
+/* Skips what is gone or may not go any more. */
+static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
+{
+	const struct removal_context *context = &cycle->context;
+	const struct image *image = inventory_find_image(context->inventory, summary->id);
+	_cleanup_free_ char *why = NULL;
+	enum reason reason;
+
+	if (!image)
+		return false;
+	reason =
+		policy_check(context->policy, context->ledger, image, summary->reason, clock_now());
+	if (reason_removes(reason))
+		return true;
+	why = xasprintf("%s by now", reason_name(reason));
+	report_kept(summary, why);
+	return false;
+}
+
+static void remove_next(struct cycle *cycle)
+{
+	/* What was read meanwhile must have its say first: cycle_settled() goes on. */
+	if (!watch_is_settled(cycle->context.watch))
+		return;
+	while (cycle->next < cycle->queue.count &&
+		!still_goes(cycle, &cycle->queue.items[cycle->next]))
+		cycle->next++;
+	if (cycle->next == cycle->queue.count) {
+		verify(cycle);
+		return;
+	}
+	removal_start(&cycle->context, cycle->queue.items[cycle->next].id,
+		cycle->queue.items[cycle->next].reason, on_removal, cycle, &cycle->removing);
+}
+
+static void on_measured(void *userdata, struct engine_answer *answer)
+{
+	struct cycle *cycle = userdata;
+
+	cycle->measure = NULL;
+	if (answer->result == ENGINE_OK) {
+		cycle->usage = answer->usage;
+		cycle->outcome.before = answer->usage;
+	} else {
+		/* The age rule does not need it. */
+		log_error("disk usage unknown, images are not collected by size: %s",
+			answer->message);
+		cycle->usage = (struct usage){};
+		cycle->failure = -1;
+	}
+	plan_and_remove(cycle);
+}
+
+/* A measure can take an engine many seconds: it is asked for where somebody will look at it. */
+static bool needs_measure(struct cycle *cycle)
+{
+	_cleanup_(plan_finish) struct plan plan = {};
+
+	if (cycle->settings->policy.max_total_size > 0 || cycle->trigger != TRIGGER_TIMER)
+		return true;
+	make_plan(cycle, &(struct usage){}, &plan);
+	return plan.removals > 0;
+}
+
+static void on_containers(void *userdata, int result, const char *why)
+{
+	struct cycle *cycle = userdata;
+
+	if (result < 0) {
+		log_error("nothing is collected: %s", why);
+		finish(cycle, result);
+		return;
+	}
+	if (!needs_measure(cycle)) {
+		plan_and_remove(cycle);
+		return;
+	}
+	set_state(cycle, CYCLE_MEASURE);
+	cycle->measure = engine_measure(cycle->context.engine, on_measured, cycle);
+}
+
+static void look(struct cycle *cycle)
+{
+	struct image *image, *next;
+
+	HASH_ITER (hh, cycle->context.inventory->images, image, next)
+		image->failed = false;
+	set_state(cycle, CYCLE_CONTAINERS);
+	watch_list_containers(cycle->context.watch, on_containers, cycle);
+}
+
+static void start(struct cycle *cycle, enum cycle_trigger trigger)
+{
+	cycle->trigger = trigger;
+	cycle->outcome = (struct cycle_outcome){};
+	cycle->progress = (struct progress){};
+	cycle->fruitless = 0;
+	cycle->failure = 0;
+	if (watch_is_settled(cycle->context.watch))
+		look(cycle);
+	else
+		set_state(cycle, CYCLE_WAITING);
+}
+
+void cycle_trigger(struct cycle *cycle, enum cycle_trigger trigger)
+{
+	if (cycle->state == CYCLE_IDLE) {
+		start(cycle, trigger);
+		return;
+	}
+	/* A person's wish is not lost to a timer's. */
+	if (!cycle->again || trigger == TRIGGER_REQUEST)
+		cycle->again_trigger = trigger;
+	cycle->again = true;
+}
+
+void cycle_settled(struct cycle *cycle)
+{
+	if (cycle->state == CYCLE_WAITING)
+		look(cycle);
+	else if (cycle->state == CYCLE_REMOVE && !cycle->removing)
+		remove_next(cycle);
+}

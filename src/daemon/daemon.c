@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "core/units.h"
+#include "daemon/cycle.h"
+#include "daemon/report.h"
+#include "daemon/status.h"
+#include "daemon/store.h"
+#include "io/clock.h"
+#include "io/event_stream.h"
+#include "io/service.h"
+
+/* Sizes are measured this long after the first of many images at the latest. */
+#define SETTLE_MAX (30 * NSEC_PER_SEC)
+/* After a failed collection, doubled each time up to the interval. */
+#define BACKOFF_FIRST (30 * NSEC_PER_SEC)
+
+struct daemon {
+	struct daemon_options options;
+	struct settings settings;
+	struct event_base *base;
+	struct event *signals[4];
+	struct event *watchdog;
+	struct engine *engine;
+	struct event_stream *stream;
+	struct inventory inventory;
+	struct ledger ledger;
+	struct watch *watch;
+	struct cycle *cycle;
+	struct store store;
+
+	struct event *interval_timer; /* list anew, then collect */
+	struct event *settle_timer;
+	struct event *backoff_timer;
+	nsec_t backoff; /* the next one's length */
+	nsec_t grown_since; /* the first change that settle_timer is armed for; 0: none */
+	bool watching;
+	bool new_connection; /* nothing listed since it was made: is the storage the same? */
+	bool collect_listed; /* a collection follows the lists that are under way */
+	enum cycle_trigger trigger;
+	char *away; /* why there is no engine */
+	char *config_problem; /* of the last reload */
+	char *status; /* as told last */
+	int exit_code;
+};
+
+static void update_status(struct daemon *daemon)
+{
+	struct status status = {
+		.engine = daemon->engine,
+		.settings = &daemon->settings,
+		.inventory = &daemon->inventory,
+		.ledger = &daemon->ledger,
+		.usage = cycle_usage(daemon->cycle),
+		.cycle = cycle_state(daemon->cycle),
+		.watching = daemon->watching,
+		.away = daemon->away,
+		.problem = daemon->store.problem ? daemon->store.problem : daemon->config_problem,
+	};
+	char *text = status_describe(&status);
+
+	if (!streq(text, daemon->status))
+		service_status(text);
+	free(daemon->status);
+	daemon->status = text;
+}
+
+static void learned(struct daemon *daemon)
+{
+	store_note(&daemon->store);
+	update_status(daemon);
+}
+
+/* Lists anew and collects after it. */
+static void list_and_collect(struct daemon *daemon, enum cycle_trigger trigger)
+{
+	daemon->collect_listed = true;
+	daemon->trigger = trigger;
+	watch_reconcile(daemon->watch);
+}
+
+static void retry_later(struct daemon *daemon)
+{
+	nsec_t delay = MIN(daemon->backoff, daemon->settings.interval);
+	char text[FORMAT_MAX];
+
+	log_debug("next try in %s", format_duration(delay, text));
+	timer_arm(daemon->backoff_timer, delay);
+	daemon->backoff = MIN(daemon->backoff * 2, daemon->settings.interval);
+}
+
+static void stop(struct daemon *daemon, int exit_code)
+{
+	daemon->exit_code = exit_code;
+	event_base_loopbreak(daemon->base);
+}
+
+/* event_stream */
+
+static nsec_t on_connected(void *userdata, nsec_t last)
+{
+	struct daemon *daemon = userdata;
+	_cleanup_free_ char *identity = engine_identity(daemon->engine);
+	const struct engine_info *info = engine_info(daemon->engine);
+	const struct engine_version *version = engine_version(daemon->engine);
+	bool same = streq(daemon->ledger.engine_id, identity);
+
+	log_info("engine %s (from %s): %s %s, API %s, %s in %s",
+		engine_endpoint(daemon->engine)->url, engine_endpoint(daemon->engine)->source,
+		version->is_podman ? "Podman" : "Docker", version->version,
+		engine_api_version(daemon->engine), info->driver, info->root_directory);
+	store_meet_engine(&daemon->store, identity);
+	daemon->new_connection = true;
+	if (!same)
+		return info->system_time ? info->system_time : clock_now();
+	if (last > 0)
+		return last;
+	return daemon->ledger.observed_until ? daemon->ledger.observed_until : clock_now();
+}
+
+static void on_watching(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	freep(&daemon->away);
+	daemon->away = NULL;
+	daemon->watching = true;
+	ledger_watch_begin(&daemon->ledger, clock_now());
+	list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
+}
+
+static void on_event(void *userdata, const struct engine_event *event)
+{
+	struct daemon *daemon = userdata;
+
+	watch_event(daemon->watch, event);
+	store_note(&daemon->store);
+}
+
+static void on_away(void *userdata, const char *why)
+{
+	struct daemon *daemon = userdata;
+
+	if (daemon->options.once) {
+		log_error("no engine at %s: %s", engine_endpoint(daemon->engine)->url, why);
+		stop(daemon, EXIT_UNAVAILABLE);
+		return;
+	}
+	log_warning(
+		"no engine at %s, waiting for it: %s", engine_endpoint(daemon->engine)->url, why);
+	if (daemon->watching)
+		ledger_observe(&daemon->ledger, clock_now());
+	daemon->watching = false;
+	free(daemon->away);
+	daemon->away = xstrdup(why);
+	daemon->grown_since = 0;
+	evtimer_del(daemon->settle_timer);
+	evtimer_del(daemon->backoff_timer);
+	cycle_cancel(daemon->cycle);
+	watch_stop(daemon->watch);
+	learned(daemon);
+}
+
+/* watch */
+
+static void on_listed(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	if (daemon->new_connection)
+		store_meet_storage(&daemon->store);
+	daemon->new_connection = false;
+}
+
+static void on_reconciled(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	bool collect = daemon->collect_listed;
+
+	learned(daemon);
+	if (collect && daemon->trigger == TRIGGER_START)
+		log_info("watching %zu images, %zu containers",
+			inventory_count_images(&daemon->inventory),
+			(size_t)HASH_COUNT(daemon->inventory.containers));
+	daemon->collect_listed = false;
+	if (collect)
+		cycle_trigger(daemon->cycle, daemon->trigger);
+}
+
+static void on_list_failed(void *userdata, const char *why)
+{
+	struct daemon *daemon = userdata;
+
+	log_error("cannot list images, nothing is collected: %s", why);
+	if (daemon->options.once)
+		stop(daemon, EXIT_FAILURE);
+	else
+		retry_later(daemon);
+}
+
+static void on_arrived(void *userdata, const struct image *image)
+{
+	struct daemon *daemon = userdata;
+	const struct ledger_entry *entry = ledger_find(&daemon->ledger, image->id);
+
+	report_arrival(image, entry, policy_manages(&daemon->settings.policy, image, entry));
+}
+
+static void on_grown(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	nsec_t now = clock_now(), waited;
+
+	learned(daemon);
+	if (daemon->settings.policy.max_total_size == 0)
+		return;
+	if (daemon->grown_since == 0)
+		daemon->grown_since = now;
+	waited = MAX(now - daemon->grown_since, (nsec_t)0);
+	timer_arm(daemon->settle_timer,
+		MAX(MIN(daemon->settings.settle, SETTLE_MAX - waited), (nsec_t)0));
+}
+
+static void on_settled(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	learned(daemon);
+	cycle_settled(daemon->cycle);
+}
+
+/* cycle */
+
+static void on_cycle_changed(void *userdata)
+{
+	learned(userdata);
+}
+
+static void report_outcome(const struct daemon *daemon, const struct cycle_outcome *outcome)
+{
+	char freed[FORMAT_MAX], used[FORMAT_MAX];
+	_cleanup_free_ char *left = NULL, *bytes = NULL;
+	bool measured = outcome->before.known && outcome->after.known;
+
+	if (measured && outcome->removed > 0)
+		bytes = xasprintf(", %s freed",
+			format_size(outcome->before.images > outcome->after.images
+					? outcome->before.images - outcome->after.images
+					: 0,
+				freed));
+	if (outcome->after.known)
+		left = xasprintf(", %s used", format_size(outcome->after.images, used));
+	if (outcome->removed > 0 || outcome->refused > 0)
+		log_info("collection finished: removed %llu images%s%s",
+			(unsigned long long)outcome->removed, bytes ? bytes : "", left ? left : "");
+	else
+		log_write(daemon->options.once ? LEVEL_INFO : LEVEL_DEBUG, NULL, 0,
+			"collection finished: nothing removed%s", left ? left : "");
+}
+
+static void on_cycle_finished(void *userdata, const struct cycle_outcome *outcome)
+{
+	struct daemon *daemon = userdata;
+
+	report_outcome(daemon, outcome);
+	learned(daemon);
+	if (daemon->options.once)
+		stop(daemon, outcome->result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	else if (outcome->result < 0)
+		retry_later(daemon);
+	else
+		daemon->backoff = BACKOFF_FIRST;
+	timer_arm(daemon->interval_timer, daemon->settings.interval);
+}
+
+/* timers */
+
+static void on_interval(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	timer_arm(daemon->interval_timer, daemon->settings.interval);
+	if (!daemon->watching)
+		return;
+	ledger_observe(&daemon->ledger, clock_now());
+	store_flush(&daemon->store, true);
+	list_and_collect(daemon, TRIGGER_TIMER);
+}
+
+static void on_settle(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	daemon->grown_since = 0;
+	/* After a failure, the retry will do. */
+	if (!evtimer_pending(daemon->backoff_timer, NULL))
+		cycle_trigger(daemon->cycle, TRIGGER_SIZE);
+}
+
+static void on_backoff(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	list_and_collect(userdata, TRIGGER_SIZE);
+}
+
+/* signals */
+
+static int find_engine(const struct daemon *daemon, struct endpoint *ret, struct error *error)
+{
+	const struct settings *settings = &daemon->settings;
+	struct endpoint_settings endpoint = {
+		.option = daemon->options.host,
+		.host = settings->engine_host,
+		.tls_verify = settings->tls_verify,
+		.tls_ca = settings->tls_ca,
+		.tls_cert = settings->tls_cert,
+		.tls_key = settings->tls_key,
+	};
+
+	return endpoint_find(&endpoint, ret, error);
+}
+
+static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
+{
+	struct engine_timeouts timeouts = {
+		.connect = daemon->settings.connect_timeout,
+		.request = daemon->settings.request_timeout,
+	};
+
+	if (daemon->watching)
+		ledger_observe(&daemon->ledger, clock_now());
+	daemon->watching = false;
+	cycle_cancel(daemon->cycle);
+	watch_stop(daemon->watch);
+	event_stream_stop(daemon->stream);
+	engine_set_endpoint(daemon->engine, endpoint, &timeouts);
+	event_stream_start(daemon->stream);
+}
+
+/* Options win over the file. */
+static void apply_options(const struct daemon_options *options, struct settings *settings)
+{
+	enum log_level level = LEVEL_INFO;
+
+	if (options->dry_run)
+		settings->dry_run = true;
+	if (options->has_log_level)
+		level = options->log_level;
+	else if (log_level_parse(settings->log_level, &level) < 0)
+		level = LEVEL_INFO; /* settings let no other through */
+	log_set_level(level);
+}
+
+static void report_mode(const struct daemon *daemon)
+{
+	_cleanup_free_ char *limits = status_describe_limits(&daemon->settings);
+
+	if (!daemon->settings.enabled)
+		log_info("tracking only, nothing is removed (gc.enabled = false)");
+	else
+		log_info("%s %s", daemon->settings.dry_run ? "dry run, would remove" : "removing",
+			limits);
+}
+
+static bool engine_changed(const struct settings *a, const struct settings *b,
+	const struct endpoint *before, const struct endpoint *after)
+{
+	return !streq(before->url, after->url) || !streq(before->tls_ca, after->tls_ca) ||
+		!streq(before->tls_cert, after->tls_cert) ||
+		!streq(before->tls_key, after->tls_key) ||
+		before->tls_verify != after->tls_verify ||
+		a->connect_timeout != b->connect_timeout ||
+		a->request_timeout != b->request_timeout;
+}
+
+static void refuse_reload(struct daemon *daemon, const struct strings *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		log_error("%s", errors->items[i]);
+	log_error("configuration not reloaded, the old one stays in force");
+	free(daemon->config_problem);
+	daemon->config_problem = xasprintf("configuration not reloaded: %s", errors->items[0]);
+}
+
+static void swap_settings(struct daemon *daemon, struct settings *settings)
+{
+	struct settings old = daemon->settings;
+
+	daemon->settings = *settings;
+	*settings = old;
+	apply_options(&daemon->options, &daemon->settings);
+}
+
+static void reload(struct daemon *daemon)
+{
+	_cleanup_(settings_finish) struct settings settings = {};
+	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_strings_ struct strings errors = {}, restarts = {};
+	_cleanup_error_ struct error error = {};
+	_cleanup_free_ char *name = NULL, *keys = NULL;
+
+	if (daemon->options.load_settings(daemon->options.userdata, &settings, &name, &errors) <
+		0) {
+		refuse_reload(daemon, &errors);
+		return;
+	}
+	swap_settings(daemon, &settings);
+	if (find_engine(daemon, &endpoint, &error) < 0) {
+		swap_settings(daemon, &settings);
+		strings_add(&errors, error.message);
+		refuse_reload(daemon, &errors);
+		return;
+	}
+	freep(&daemon->config_problem);
+	daemon->config_problem = NULL;
+	settings_list_restarts(&settings, &daemon->settings, &restarts);
+	keys = strings_join(&restarts, ", ");
+	log_info("configuration reloaded from %s", name);
+	if (restarts.count > 0)
+		log_warning("needs a restart to take effect: %s", keys);
+	report_mode(daemon);
+	if (engine_changed(
+		    &settings, &daemon->settings, engine_endpoint(daemon->engine), &endpoint))
+		use_engine(daemon, &endpoint);
+	else if (daemon->watching)
+		cycle_trigger(daemon->cycle, TRIGGER_TIMER);
+	timer_arm(daemon->interval_timer, daemon->settings.interval);
+}
+
+static void on_signal(evutil_socket_t number, short what _unused_, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	switch ((int)number) {
+	case SIGHUP:
+		service_reloading();
+		reload(daemon);
+		service_ready();
+		update_status(daemon);
+		break;
+	case SIGUSR1:
+		log_info("collection asked for");
+		if (daemon->watching && watch_is_loaded(daemon->watch))
+			cycle_trigger(daemon->cycle, TRIGGER_REQUEST);
+		else
+			log_warning(
+				"not now: there is no engine, or its images are not listed yet");
+		break;
+	default:
+		log_info("stopping");
+		stop(daemon, EXIT_SUCCESS);
+		break;
+	}
+}
+
+static void create_signals(struct daemon *daemon)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
+		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) < 0)
+			abort();
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static struct event *new_timer(struct daemon *daemon, event_callback_fn fn)
+{
+	struct event *timer = evtimer_new(daemon->base, fn, daemon);
+
+	if (!timer)
+		abort();
+	return timer;
+}
+
+static void create_parts(struct daemon *daemon)
+{
+	static const struct event_stream_handler stream_handler = {
+		.connected = on_connected,
+		.watching = on_watching,
+		.event = on_event,
+		.away = on_away,
+	};
+	static const struct watch_handler watch_handler = {
+		.listed = on_listed,
+		.reconciled = on_reconciled,
+		.failed = on_list_failed,
+		.arrived = on_arrived,
+		.grown = on_grown,
+		.settled = on_settled,
+	};
+	static const struct cycle_handler cycle_handler = {
+		.changed = on_cycle_changed,
+		.finished = on_cycle_finished,
+	};
+	struct removal_context context;
+
+	daemon->stream = event_stream_create(daemon->base, daemon->engine, &stream_handler, daemon);
+	daemon->watch = watch_create(
+		daemon->engine, &daemon->inventory, &daemon->ledger, &watch_handler, daemon);
+	context = (struct removal_context){
+		.engine = daemon->engine,
+		.watch = daemon->watch,
+		.inventory = &daemon->inventory,
+		.ledger = &daemon->ledger,
+		.policy = &daemon->settings.policy,
+	};
+	daemon->cycle = cycle_create(&context, &daemon->settings, &cycle_handler, daemon);
+	daemon->interval_timer = new_timer(daemon, on_interval);
+	daemon->settle_timer = new_timer(daemon, on_settle);
+	daemon->backoff_timer = new_timer(daemon, on_backoff);
+	create_signals(daemon);
+}
+
+int daemon_create(const struct daemon_options *options, struct settings *settings,
+	struct daemon **ret, struct error *error)
+{
+	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	struct daemon *daemon = xcalloc(1, sizeof(*daemon));
+	bool keeps = !(options->once && (options->dry_run || settings->dry_run));
+	int r;
+
+	daemon->options = *options;
+	daemon->settings = *settings;
+	*settings = (struct settings){};
+	daemon->backoff = BACKOFF_FIRST;
+	daemon->store.file.lock_fd = -1;
+	daemon->store.ledger = &daemon->ledger;
+	daemon->store.inventory = &daemon->inventory;
+	daemon->store.policy = &daemon->settings.policy;
+	apply_options(options, &daemon->settings);
+	inventory_init(&daemon->inventory);
+	ledger_init(&daemon->ledger);
+	daemon->base = event_base_new();
+	if (!daemon->base)
+		abort();
+	r = find_engine(daemon, &endpoint, error);
+	if (r == 0)
+		r = store_open(
+			&daemon->store, daemon->settings.cache_file, keeps, daemon->base, error);
+	if (r == 0)
+		r = engine_create(daemon->base, &daemon->engine);
+	if (r < 0) {
+		daemon_destroy(daemon);
+		return r;
+	}
+	create_parts(daemon);
+	use_engine(daemon, &endpoint);
+	*ret = daemon;
+	return 0;
+}
+
+void daemon_destroy(struct daemon *daemon)
+{
+	struct event *events[] = {
+		daemon ? daemon->watchdog : NULL,
+		daemon ? daemon->interval_timer : NULL,
+		daemon ? daemon->settle_timer : NULL,
+		daemon ? daemon->backoff_timer : NULL,
+	};
+
+	if (!daemon)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
+		if (daemon->signals[i])
+			event_free(daemon->signals[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		if (events[i])
+			event_free(events[i]);
+	cycle_destroy(daemon->cycle);
+	watch_destroy(daemon->watch);
+	event_stream_destroy(daemon->stream);
+	engine_destroy(daemon->engine);
+	store_close(&daemon->store);
+	inventory_finish(&daemon->inventory);
+	ledger_finish(&daemon->ledger);
+	settings_finish(&daemon->settings);
+	event_base_free(daemon->base);
+	free(daemon->away);
+	free(daemon->config_problem);
+	free(daemon->status);
+	free(daemon);
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	report_mode(daemon);
+	daemon->watchdog = service_watchdog_create(daemon->base);
+	timer_arm(daemon->interval_timer, daemon->settings.interval);
+	service_ready();
+	if (daemon->options.ready)
+		daemon->options.ready(daemon->options.userdata);
+	update_status(daemon);
+	event_base_dispatch(daemon->base);
+	service_stopping();
+	service_status("Stopping");
+	if (daemon->watching)
+		ledger_observe(&daemon->ledger, clock_now());
+	store_flush(&daemon->store, daemon->ledger.met > 0);
+	return daemon->exit_code;
+}

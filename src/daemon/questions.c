@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/questions.h"
+
+#include <string.h>
+
+void question_finish(struct question *question)
+{
+	free(question->name);
+	free(question->text);
+	*question = (struct question){};
+}
+
+void questions_finish(struct questions *questions)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		question_finish(&questions->items[i]);
+	free(questions->items);
+	*questions = (struct questions){};
+}
+
+struct question *questions_find(
+	const struct questions *questions, enum question_kind kind, const char *name)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		if (questions->items[i].kind == kind && streq(questions->items[i].name, name))
+			return &questions->items[i];
+	return NULL;
+}
+
+void questions_add(struct questions *questions, struct question *question)
+{
+	struct question *known = questions_find(questions, question->kind, question->name);
+
+	if (!known) {
+		*array_push(questions) = *question;
+		*question = (struct question){};
+		return;
+	}
+	known->is_use = known->is_use || question->is_use;
+	known->is_gone = known->is_gone || question->is_gone;
+	known->when = MAX(known->when, question->when);
+	if (question->has_origin && !known->has_origin) {
+		known->has_origin = true;
+		known->origin = question->origin;
+	}
+	question_finish(question);
+}
+
+static void remove_at(struct questions *questions, size_t i)
+{
+	questions->count--;
+	memmove(&questions->items[i], &questions->items[i + 1],
+		(questions->count - i) * sizeof(*questions->items));
+}
+
+bool questions_take(struct questions *questions, bool only_uses, struct question *ret)
+{
+	for (size_t i = 0; i < questions->count; i++) {
+		if (only_uses && !questions->items[i].is_use)
+			continue;
+		*ret = questions->items[i];
+		remove_at(questions, i);
+		return true;
+	}
+	return false;
+}
+
+void questions_drop_image(struct questions *questions, const char *id)
+{
+	for (size_t i = questions->count; i > 0; i--) {
+		struct question *question = &questions->items[i - 1];
+
+		if (question->kind != QUESTION_IMAGE || question->is_use ||
+			!streq(question->name, id))
+			continue;
+		question_finish(question);
+		remove_at(questions, i - 1);
+	}
+}
+
+bool questions_have_use(const struct questions *questions)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		if (questions->items[i].is_use)
+			return true;
+	return false;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/reconcile.h"
+
+#include <errno.h>
+
+#include "io/log.h"
+
+struct reconcile {
+	struct engine *engine;
+	struct inventory *inventory;
+	struct reconcile_handler handler;
+	void *userdata;
+	bool listing;
+	struct engine_call *call;
+	struct image_records images; /* until the containers are there as well */
+	struct strings without_layers;
+};
+
+struct reconcile *reconcile_create(struct engine *engine, struct inventory *inventory,
+	const struct reconcile_handler *handler, void *userdata)
+{
+	struct reconcile *reconcile = xcalloc(1, sizeof(*reconcile));
+
+	reconcile->engine = engine;
+	reconcile->inventory = inventory;
+	reconcile->handler = *handler;
+	reconcile->userdata = userdata;
+	return reconcile;
+}
+
+void reconcile_cancel(struct reconcile *reconcile)
+{
+	engine_cancel(TAKE_PTR(reconcile->call));
+	image_records_finish(&reconcile->images);
+	strings_finish(&reconcile->without_layers);
+	reconcile->listing = false;
+}
+
+void reconcile_destroy(struct reconcile *reconcile)
+{
+	if (!reconcile)
+		return;
+	reconcile_cancel(reconcile);
+	free(reconcile);
+}
+
+bool reconcile_is_running(const struct reconcile *reconcile)
+{
+	return reconcile->call;
+}
+
+bool reconcile_is_listing(const struct reconcile *reconcile)
+{
+	return reconcile->listing;
+}
+
+static void finish(struct reconcile *reconcile, int result, const char *why)
+{
+	image_records_finish(&reconcile->images);
+	strings_finish(&reconcile->without_layers);
+	reconcile->listing = false;
+	reconcile->handler.done(reconcile->userdata, result, why);
+}
+
+static void ask_layers(struct reconcile *reconcile);
+
+static void on_layers(void *userdata, struct engine_answer *answer)
+{
+	struct reconcile *reconcile = userdata;
+
+	reconcile->call = NULL;
+	/* One image that has vanished or makes no sense is no reason to know nothing of the rest.
+	 */
+	if (answer->result == ENGINE_OK)
+		inventory_put_image(reconcile->inventory, &answer->image);
+	else if (answer->result < 0 && answer->result != -EBADMSG) {
+		finish(reconcile, answer->result, answer->message);
+		return;
+	} else
+		log_debug("layers unknown: %s", answer->message);
+	ask_layers(reconcile);
+}
+
+static void ask_layers(struct reconcile *reconcile)
+{
+	while (reconcile->without_layers.count > 0) {
+		_cleanup_free_ char *id =
+			reconcile->without_layers.items[--reconcile->without_layers.count];
+
+		if (!inventory_find_image(reconcile->inventory, id))
+			continue;
+		reconcile->call = engine_inspect_image(reconcile->engine, id, on_layers, reconcile);
+		return;
+	}
+	finish(reconcile, 0, NULL);
+}
+
+static void on_containers(void *userdata, struct engine_answer *answer)
+{
+	struct reconcile *reconcile = userdata;
+	struct image *image, *next;
+
+	reconcile->call = NULL;
+	if (answer->result != ENGINE_OK) {
+		finish(reconcile, answer->result < 0 ? answer->result : -EREMOTEIO,
+			answer->message);
+		return;
+	}
+	inventory_replace_images(
+		reconcile->inventory, reconcile->images.items, reconcile->images.count);
+	inventory_replace_containers(
+		reconcile->inventory, answer->containers.items, answer->containers.count);
+	image_records_finish(&reconcile->images);
+	HASH_ITER (hh, reconcile->inventory->images, image, next)
+		if (!image->has_layers)
+			strings_add(&reconcile->without_layers, image->id);
+	reconcile->listing = false;
+	reconcile->handler.listed(reconcile->userdata);
+	ask_layers(reconcile);
+}
+
+static void on_images(void *userdata, struct engine_answer *answer)
+{
+	struct reconcile *reconcile = userdata;
+
+	reconcile->call = NULL;
+	if (answer->result != ENGINE_OK) {
+		finish(reconcile, answer->result < 0 ? answer->result : -EREMOTEIO,
+			answer->message);
+		return;
+	}
+	reconcile->images = answer->images;
+	answer->images = (struct image_records){};
+	reconcile->call = engine_list_containers(reconcile->engine, on_containers, reconcile);
+}
+
+void reconcile_start(struct reconcile *reconcile)
+{
+	if (reconcile->call)
+		return;
+	reconcile->listing = true;
+	reconcile->call = engine_list_images(reconcile->engine, on_images, reconcile);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/removal.h"
+
+#include "io/clock.h"
+
+struct removing {
+	struct removal_context context;
+	char *id;
+	enum reason planned;
+	bool prune;
+	bool by_id; /* the last step: all names are gone, or there was just one */
+	char *name; /* under way */
+	struct engine_call *call;
+	removal_fn done;
+	void *userdata;
+};
+
+static void removing_free(struct removing *removing)
+{
+	free(removing->id);
+	free(removing->name);
+	free(removing);
+}
+
+void removal_cancel(struct removing *removing)
+{
+	if (!removing)
+		return;
+	engine_cancel(removing->call);
+	removing_free(removing);
+}
+
+static void finish(struct removing *removing, enum removal_result result, enum reason reason,
+	const char *message)
+{
+	struct removal_outcome outcome = { result, reason, message };
+	removal_fn done = removing->done;
+	void *userdata = removing->userdata;
+
+	watch_set_removing(removing->context.watch, false);
+	removing_free(removing);
+	done(userdata, &outcome);
+}
+
+static void next_step(struct removing *removing);
+
+/* It answered to the last name, and yet it may be there: as the parent of another image. */
+static void on_look(void *userdata, struct engine_answer *answer)
+{
+	struct removing *removing = userdata;
+
+	removing->call = NULL;
+	if (answer->result == ENGINE_NOT_FOUND) {
+		watch_image_gone(removing->context.watch, removing->id);
+		finish(removing, REMOVAL_DONE, removing->planned, NULL);
+	} else if (answer->result == ENGINE_OK) {
+		inventory_put_image(removing->context.inventory, &answer->image);
+		finish(removing, REMOVAL_REFUSED, removing->planned,
+			"it is still there after its removal: another image needs it");
+	} else {
+		finish(removing, REMOVAL_FAILED, removing->planned, answer->message);
+	}
+}
+
+/* Everything that the engine says is gone, is; its list has IDs of layers, too. */
+static bool apply_deleted(struct removing *removing, const struct removal *removal)
+{
+	for (size_t i = 0; i < removal->deleted.count; i++)
+		watch_image_gone(removing->context.watch, removal->deleted.items[i]);
+	return strings_contain(&removal->deleted, removing->id);
+}
+
+static void on_removed(void *userdata, struct engine_answer *answer)
+{
+	struct removing *removing = userdata;
+	const struct removal_context *context = &removing->context;
+	struct image *image = inventory_find_image(context->inventory, removing->id);
+
+	removing->call = NULL;
+	if (answer->result == ENGINE_CONFLICT) {
+		finish(removing, REMOVAL_REFUSED, removing->planned, answer->message);
+		return;
+	}
+	if (answer->result < 0) {
+		finish(removing, REMOVAL_FAILED, removing->planned, answer->message);
+		return;
+	}
+	if (apply_deleted(removing, &answer->removal) || !image ||
+		(removing->by_id && answer->result == ENGINE_NOT_FOUND)) {
+		watch_image_gone(context->watch, removing->id);
+		finish(removing, REMOVAL_DONE, removing->planned, NULL);
+		return;
+	}
+	if (removing->by_id) {
+		removing->call =
+			engine_inspect_image(context->engine, removing->id, on_look, removing);
+		return;
+	}
+	/* Untagged, or the name was gone already: on to the next one. */
+	inventory_drop_reference(context->inventory, image, removing->name);
+	next_step(removing);
+}
+
+/* A tag first, then digests of several repositories one by one, at last the ID. */
+static const char *next_name(const struct image *image)
+{
+	if (image->references.count > 0)
+		return image->references.items[0];
+	if (image->digests.count > 1)
+		return image->digests.items[0];
+	return NULL;
+}
+
+static void next_step(struct removing *removing)
+{
+	const struct removal_context *context = &removing->context;
+	const struct image *image = inventory_find_image(context->inventory, removing->id);
+	const char *name;
+	enum reason reason;
+
+	if (!image) {
+		finish(removing, REMOVAL_DONE, removing->planned, NULL);
+		return;
+	}
+	reason = policy_check(
+		context->policy, context->ledger, image, removing->planned, clock_now());
+	if (!reason_removes(reason)) {
+		finish(removing, REMOVAL_KEPT, reason, NULL);
+		return;
+	}
+	name = next_name(image);
+	removing->by_id = !name;
+	free(removing->name);
+	removing->name = xstrdup(name ? name : removing->id);
+	removing->call = engine_remove(
+		context->engine, removing->name, removing->prune, on_removed, removing);
+}
+
+void removal_start(const struct removal_context *context, const char *id, enum reason planned,
+	removal_fn done, void *userdata, struct removing **ret)
+{
+	const struct image *image = inventory_find_image(context->inventory, id);
+	struct removing *removing = xcalloc(1, sizeof(*removing));
+
+	removing->context = *context;
+	removing->id = xstrdup(id);
+	removing->planned = planned;
+	removing->prune = image &&
+		policy_may_prune(context->policy, context->inventory, context->ledger, image);
+	removing->done = done;
+	removing->userdata = userdata;
+	*ret = removing;
+	watch_set_removing(context->watch, true);
+	next_step(removing);
+}

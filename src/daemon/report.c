@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/report.h"
+
+#include <stdio.h>
+
+#include "core/reference.h"
+#include "core/units.h"
+#include "io/log.h"
+
+/* For journalctl MESSAGE_ID=…: an image was removed. */
+#define MESSAGE_REMOVED "5d0b9d4d1b4a4d7e8f0c6a2e3b7c9f10"
+
+struct image_summary summary_of(const struct plan_item *item)
+{
+	const struct image *image = item->image;
+
+	return (struct image_summary){
+		.id = xstrdup(image->id),
+		.title = image_title(image),
+		.references = strings_join(&image->references, " "),
+		.reason = item->reason,
+		.last_used = item->last_used,
+		.unused = item->unused,
+		.reclaims = item->reclaims,
+	};
+}
+
+void image_summary_finish(struct image_summary *summary)
+{
+	free(summary->id);
+	free(summary->title);
+	free(summary->references);
+	*summary = (struct image_summary){};
+}
+
+/* "alpine:3.20 (sha256:0123456789ab)" */
+static char *describe(const char *title, const char *id)
+{
+	char shortened[SHORT_ID_MAX];
+
+	return xasprintf("%s (sha256:%s)", title, image_id_short(id, shortened));
+}
+
+/* "over-size, last used 2026-11-24T06:10:00Z, unused for 3d4h, frees up to 7.8MB" */
+static char *describe_case(const struct image_summary *summary, const char *frees)
+{
+	char time[FORMAT_MAX], unused[FORMAT_MAX], lower[FORMAT_MAX], upper[FORMAT_MAX];
+	bool exact = summary->reclaims.lower == summary->reclaims.upper;
+
+	return xasprintf("%s, last used %s, unused for %s, %s %s%s", reason_name(summary->reason),
+		format_time_seconds(summary->last_used, time),
+		format_duration(summary->unused, unused), frees, exact ? "" : "up to ",
+		format_size(exact ? summary->reclaims.lower : summary->reclaims.upper,
+			exact ? lower : upper));
+}
+
+void report_removed(const struct image_summary *summary)
+{
+	_cleanup_free_ char *image = describe(summary->title, summary->id);
+	_cleanup_free_ char *why = describe_case(summary, "freed");
+	char bytes[FORMAT_MAX], last_used[FORMAT_MAX];
+	const struct log_field fields[] = {
+		{ "MESSAGE_ID", MESSAGE_REMOVED },
+		{ "DOCKERGCD_IMAGE", summary->id },
+		{ "DOCKERGCD_REFERENCES", summary->references },
+		{ "DOCKERGCD_REASON", reason_name(summary->reason) },
+		{ "DOCKERGCD_LAST_USED", format_time(summary->last_used, last_used) },
+		{ "DOCKERGCD_BYTES", bytes },
+	};
+
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)summary->reclaims.upper);
+	log_write(LEVEL_INFO, fields, ARRAY_SIZE(fields), "removed %s: %s", image, why);
+}
+
+void report_kept(const struct image_summary *summary, const char *why)
+{
+	_cleanup_free_ char *image = describe(summary->title, summary->id);
+
+	log_info("kept %s: %s", image, why);
+}
+
+char *describe_kept(const struct plan *plan)
+{
+	_cleanup_strings_ struct strings parts = {};
+
+	for (enum reason reason = REASON_KEPT_RULE; reason < REASON_COUNT; reason++)
+		if (plan->reasons[reason] > 0)
+			strings_addf(&parts, "%zu %s", plan->reasons[reason], reason_name(reason));
+	return strings_join(&parts, ", ");
+}
+
+void report_plan(const struct plan *plan, const char *why_nothing_happens)
+{
+	_cleanup_free_ char *kept = describe_kept(plan);
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_item *item = &plan->items[i];
+
+		if (reason_removes(item->reason)) {
+			struct image_summary summary = summary_of(item);
+			_cleanup_free_ char *image = describe(summary.title, summary.id);
+			_cleanup_free_ char *why = describe_case(&summary, "frees");
+
+			log_info("would remove %s: %s", image, why);
+			image_summary_finish(&summary);
+		}
+	}
+	log_info("plan: would remove %zu of %zu images%s%s%s (%s)", plan->removals, plan->count,
+		*kept ? "; kept: " : "", kept,
+		plan->missing == 0 && plan->over_size && plan->reclaims.lower < plan->reclaims.upper
+			? "; more may follow after a measure"
+			: "",
+		why_nothing_happens);
+}
+
+void report_arrival(const struct image *image, const struct ledger_entry *entry, bool managed)
+{
+	_cleanup_free_ char *title = image_title(image);
+	_cleanup_free_ char *text = describe(title, image->id);
+	char size[FORMAT_MAX];
+
+	log_info("new image %s: %s, %s, %s", text, origin_name(entry->origin),
+		managed ? "managed" : "not managed", format_size(image->size, size));
+}

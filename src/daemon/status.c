@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/status.h"
+
+#include "core/units.h"
+
+static size_t count_managed(const struct status *status)
+{
+	struct image *image, *next;
+	size_t count = 0;
+
+	HASH_ITER (hh, status->inventory->images, image, next)
+		if (!image_is_intermediate(image) &&
+			policy_manages(&status->settings->policy, image,
+				ledger_find(status->ledger, image->id)))
+			count++;
+	return count;
+}
+
+static char *describe_usage(const struct status *status)
+{
+	uint64_t limit = status->settings->policy.max_total_size;
+	char used[FORMAT_MAX], most[FORMAT_MAX];
+
+	if (!status->usage->known)
+		return xstrdup("");
+	if (limit == 0)
+		return xasprintf(", %s used", format_size(status->usage->images, used));
+	return xasprintf(", %s of %s used", format_size(status->usage->images, used),
+		format_size(limit, most));
+}
+
+static const char *describe_mode(const struct status *status)
+{
+	if (!status->settings->enabled)
+		return "tracking only";
+	return status->settings->dry_run ? "dry run" : "collecting";
+}
+
+static char *describe_engine(const struct status *status)
+{
+	const struct engine_version *version = engine_version(status->engine);
+
+	return xasprintf("%s (%s %s)", engine_endpoint(status->engine)->url,
+		version->is_podman ? "Podman" : "Docker", version->version);
+}
+
+char *status_describe(const struct status *status)
+{
+	_cleanup_free_ char *engine = NULL, *usage = NULL;
+
+	if (!status->watching)
+		return xasprintf("Waiting for Docker Engine at %s%s%s",
+			engine_endpoint(status->engine)->url, status->away ? ": " : "",
+			status->away ? status->away : "");
+	engine = describe_engine(status);
+	usage = describe_usage(status);
+	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s",
+		status->cycle >= CYCLE_CONTAINERS ? "Collecting" : "Watching", engine,
+		count_managed(status), inventory_count_images(status->inventory), usage,
+		describe_mode(status), status->problem ? "; " : "",
+		status->problem ? status->problem : "");
+}
+
+char *status_describe_limits(const struct settings *settings)
+{
+	const struct policy *policy = &settings->policy;
+	char unused[FORMAT_MAX], most[FORMAT_MAX], target[FORMAT_MAX], grace[FORMAT_MAX],
+		interval[FORMAT_MAX];
+	_cleanup_strings_ struct strings parts = {};
+	_cleanup_free_ char *joined = NULL;
+
+	if (policy->max_unused > 0)
+		strings_addf(&parts, "what is unused for more than %s",
+			format_duration(policy->max_unused, unused));
+	if (policy->max_total_size > 0 && policy->target_total_size < policy->max_total_size)
+		strings_addf(&parts,
+			"what is least recently used while all images take more than %s, down to "
+			"%s",
+			format_size(policy->max_total_size, most),
+			format_size(policy->target_total_size, target));
+	else if (policy->max_total_size > 0)
+		strings_addf(&parts,
+			"what is least recently used while all images take more than %s",
+			format_size(policy->max_total_size, most));
+	if (parts.count == 0)
+		strings_add(&parts, "nothing (no limit is set)");
+	joined = strings_join(&parts, ", and ");
+	return xasprintf("%s; nothing used within %s; looking every %s", joined,
+		format_duration(policy->grace, grace),
+		format_duration(settings->interval, interval));
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* dockergcd's command line: options, configuration, detaching. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "io/detach.h"
+#include "io/files.h"
+#include "io/service.h"
+#include "version.h"
+
+#define CONFIG_MAX ((size_t)1 << 20)
+#define SYSTEM_CONFIG "/etc/dockergcd/dockergcd.conf"
+
+enum action {
+	ACTION_RUN,
+	ACTION_CHECK_CONFIG,
+	ACTION_PRINT_CONFIG,
+};
+
+struct command_line {
+	struct daemon_options options;
+	const char *config; /* --config, or NULL */
+	bool foreground;
+	enum action action;
+	struct detach *detach;
+};
+
+static const char usage[] =
+	"Usage: dockergcd [OPTION]...\n"
+	"Removes container images that have not been used for long, least recently used first.\n"
+	"\n"
+	"  -f, --foreground       stay attached to the terminal and log to it\n"
+	"  -c, --config FILE      read FILE only\n"
+	"  -H, --host URL         engine to talk to, unix:///path or tcp://host:port\n"
+	"  -n, --dry-run          do everything except removing\n"
+	"      --once             collect once, then exit\n"
+	"      --check-config     check the configuration, then exit\n"
+	"      --print-config     print the settings in force as a configuration file, then exit\n"
+	"      --log-level LEVEL  error, warning, info or debug\n"
+	"  -V, --version          print the version, then exit\n"
+	"  -h, --help             print this, then exit\n"
+	"\n"
+	"Exit status: 0 fine, 1 failed, 2 wrong usage, 69 no engine (--once), 78 wrong "
+	"configuration.\n";
+
+/* The file to read: --config, the user's, the system's; NULL if there is none. */
+static char *find_config(const struct command_line *line)
+{
+	_cleanup_free_ char *home = home_directory();
+	_cleanup_free_ char *path = NULL;
+	const char *directory = environment_get("XDG_CONFIG_HOME");
+
+	if (line->config)
+		return xstrdup(line->config);
+	path = directory ? xasprintf("%s/dockergcd/dockergcd.conf", directory)
+			 : xasprintf("%s/.config/dockergcd/dockergcd.conf", home);
+	/* One that is there but cannot be read is an error, not a reason to look elsewhere. */
+	if (access(path, F_OK) == 0 || errno == EACCES)
+		return TAKE_PTR(path);
+	return access(SYSTEM_CONFIG, F_OK) == 0 ? xstrdup(SYSTEM_CONFIG) : NULL;
+}
+
+static int load_settings(
+	void *userdata, struct settings *ret, char **ret_name, struct strings *errors)
+{
+	_cleanup_free_ char *path = find_config(userdata);
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+	int r;
+
+	if (!path) {
+		settings_init(ret);
+		*ret_name = xstrdup("built-in defaults");
+		return 0;
+	}
+	r = file_read(path, CONFIG_MAX, &text, &length);
+	if (r < 0) {
+		strings_addf(errors, "%s: %s", path, strerror(-r));
+		return -EINVAL;
+	}
+	if (strlen(text) != length) {
+		strings_addf(errors, "%s: has a NUL byte: it is no text", path);
+		return -EINVAL;
+	}
+	r = settings_parse(path, text, ret, errors);
+	if (r == 0)
+		*ret_name = TAKE_PTR(path);
+	return r;
+}
+
+static int complain(const char *what, const char *why)
+{
+	fprintf(stderr, "dockergcd: %s: %s\nTry 'dockergcd --help'.\n", what, why);
+	return EXIT_USAGE;
+}
+
+/* Returns -1 to go on, else the exit code. */
+static int parse_option(struct command_line *line, int option)
+{
+	switch (option) {
+	case 'f':
+		line->foreground = true;
+		return -1;
+	case 'c':
+		line->config = optarg;
+		return -1;
+	case 'H':
+		line->options.host = optarg;
+		return -1;
+	case 'n':
+		line->options.dry_run = true;
+		return -1;
+	case 'o':
+		line->options.once = true;
+		return -1;
+	case 'k':
+		line->action = ACTION_CHECK_CONFIG;
+		return -1;
+	case 'p':
+		line->action = ACTION_PRINT_CONFIG;
+		return -1;
+	case 'l':
+		line->options.has_log_level = true;
+		if (log_level_parse(optarg, &line->options.log_level) < 0)
+			return complain(optarg, "no log level");
+		return -1;
+	case 'V':
+		puts("dockergcd " DOCKERGCD_VERSION);
+		return EXIT_SUCCESS;
+	case 'h':
+		fputs(usage, stdout);
+		return EXIT_SUCCESS;
+	default:
+		fputs("Try 'dockergcd --help'.\n", stderr);
+		return EXIT_USAGE;
+	}
+}
+
+static int parse_command_line(int argc, char **argv, struct command_line *line)
+{
+	static const struct option options[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "host", required_argument, NULL, 'H' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "once", no_argument, NULL, 'o' },
+		{ "check-config", no_argument, NULL, 'k' },
+		{ "print-config", no_argument, NULL, 'p' },
+		{ "log-level", required_argument, NULL, 'l' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
+	};
+	int option, r = -1;
+
+	while (r < 0 && (option = getopt_long(argc, argv, "fc:H:nVh", options, NULL)) >= 0)
+		r = parse_option(line, option);
+	if (r < 0 && optind < argc)
+		return complain(argv[optind], "unexpected argument");
+	return r;
+}
+
+static void on_ready(void *userdata)
+{
+	struct command_line *line = userdata;
+
+	if (line->detach) {
+		detach_ready(TAKE_PTR(line->detach));
+		log_open(LOG_TO_SYSLOG);
+	}
+}
+
+static int run(struct command_line *line, struct settings *settings, const char *config_name)
+{
+	_cleanup_error_ struct error error = {};
+	_cleanup_free_ char *config = NULL;
+	struct daemon *daemon;
+	int code;
+
+	if (service_is_managed()) {
+		log_open(LOG_TO_MANAGER);
+	} else if (!line->foreground && !line->options.once) {
+		/* A reload must find it from the root folder. */
+		if (line->config)
+			line->config = config = path_absolute(line->config);
+		line->detach = detach_start(&code);
+		if (!line->detach)
+			return code;
+	}
+	log_info("dockergcd %s, configuration: %s", DOCKERGCD_VERSION, config_name);
+	if (daemon_create(&line->options, settings, &daemon, &error) < 0) {
+		log_error("%s", error.message ? error.message : "cannot start");
+		return EXIT_FAILURE;
+	}
+	code = daemon_run(daemon);
+	daemon_destroy(daemon);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line line = {};
+	_cleanup_(settings_finish) struct settings settings = {};
+	_cleanup_strings_ struct strings errors = {};
+	_cleanup_free_ char *name = NULL, *text = NULL;
+	int code = parse_command_line(argc, argv, &line);
+
+	if (code >= 0)
+		return code;
+	line.options.load_settings = load_settings;
+	line.options.ready = on_ready;
+	line.options.userdata = &line;
+	log_open(LOG_TO_PEOPLE);
+	if (load_settings(&line, &settings, &name, &errors) < 0) {
+		for (size_t i = 0; i < errors.count; i++)
+			fprintf(stderr, "%s\n", errors.items[i]);
+		return EXIT_CONFIG;
+	}
+	switch (line.action) {
+	case ACTION_CHECK_CONFIG:
+		return EXIT_SUCCESS;
+	case ACTION_PRINT_CONFIG:
+		text = settings_print(&settings);
+		fputs(text, stdout);
+		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	case ACTION_RUN:
+	default:
+		return run(&line, &settings, name);
+	}
+}
