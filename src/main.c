@@ -12,7 +12,6 @@
 #include "io/detach.h"
 #include "io/files.h"
 #include "io/service.h"
-#include "version.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
 #define SYSTEM_CONFIG "/etc/dockergcd/dockergcd.conf"
@@ -203,6 +202,22 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	return code;
 }
 
+static void set_text(char **setting, const char *text)
+{
+	free(*setting);
+	*setting = xstrdup(text);
+}
+
+/* For --print-config: what the options make of the settings. */
+static void apply_options(const struct daemon_options *options, struct settings *settings)
+{
+	if (options->host)
+		set_text(&settings->engine_host, options->host);
+	if (options->has_log_level)
+		set_text(&settings->log_level, log_level_name(options->log_level));
+	settings->dry_run = settings->dry_run || options->dry_run;
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line line = {};
@@ -226,6 +241,7 @@ int main(int argc, char **argv)
 	case ACTION_CHECK_CONFIG:
 		return EXIT_SUCCESS;
 	case ACTION_PRINT_CONFIG:
+		apply_options(&line.options, &settings);
 		text = settings_print(&settings);
 		fputs(text, stdout);
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -10,6 +10,7 @@
 #include "core/base.h"
 #include "core/policy.h"
 #include "daemon/removal.h"
+#include "daemon/report.h"
 
 enum cycle_state {
 	CYCLE_IDLE,
@@ -27,16 +28,10 @@ enum cycle_trigger {
 	TRIGGER_REQUEST, /* a person wants it: SIGUSR1, --once */
 };
 
-struct cycle_outcome {
-	int result; /* 0, or -errno: it did not come to its end */
-	uint64_t removed, refused;
-	struct usage before, after; /* known only if measured */
-};
-
 struct cycle_handler {
 	/* The state or the usage has changed. */
 	void (*changed)(void *userdata);
-	void (*finished)(void *userdata, const struct cycle_outcome *outcome);
+	void (*finished)(void *userdata, const struct collection_outcome *outcome);
 };
 
 struct cycle;

@@ -30,5 +30,15 @@ void report_plan(const struct plan *plan, const char *why_nothing_happens);
 /* "3 in-use, 2 unmanaged": how many images are kept for what. The caller frees. */
 char *describe_kept(const struct plan *plan) _warn_unused_;
 
+/* What came of a collection. */
+struct collection_outcome {
+	bool asked_for; /* by a person, who wants an answer */
+	int result; /* 0, or -errno: it did not come to its end */
+	uint64_t removed, refused;
+	struct usage before, after; /* known only if measured */
+};
+
+void report_outcome(const struct collection_outcome *outcome);
+
 /* A new image: how it came and whether it is managed. */
 void report_arrival(const struct image *image, const struct ledger_entry *entry, bool managed);

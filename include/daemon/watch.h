@@ -64,6 +64,3 @@ void watch_set_removing(struct watch *watch, bool removing);
 
 /* The engine has said that the image is gone. */
 void watch_image_gone(struct watch *watch, const char *id);
-
-/* Asks what the image is like now, since its names have changed under our hands. */
-void watch_look_again(struct watch *watch, const char *id);

@@ -28,6 +28,7 @@ void log_open(enum log_target target);
 void log_set_level(enum log_level level);
 bool log_is_debug(void);
 
+const char *log_level_name(enum log_level level);
 /* "error", "warning", "info", "debug". Returns 0 or -EINVAL. */
 int log_level_parse(const char *name, enum log_level *ret) _warn_unused_;
 

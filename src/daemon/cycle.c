@@ -25,7 +25,7 @@ struct cycle {
 	bool warned; /* that nothing more can be removed */
 
 	/* Of the collection under way. */
-	struct cycle_outcome outcome;
+	struct collection_outcome outcome;
 	struct progress progress;
 	ARRAY(struct image_summary) queue; /* the plan's removals */
 	size_t next;
@@ -92,7 +92,7 @@ static void start(struct cycle *cycle, enum cycle_trigger trigger);
 
 static void finish(struct cycle *cycle, int result)
 {
-	struct cycle_outcome outcome = cycle->outcome;
+	struct collection_outcome outcome = cycle->outcome;
 
 	outcome.result = result;
 	outcome.after = cycle->usage;
@@ -342,7 +342,7 @@ static void look(struct cycle *cycle)
 static void start(struct cycle *cycle, enum cycle_trigger trigger)
 {
 	cycle->trigger = trigger;
-	cycle->outcome = (struct cycle_outcome){};
+	cycle->outcome = (struct collection_outcome){ .asked_for = trigger == TRIGGER_REQUEST };
 	cycle->progress = (struct progress){};
 	cycle->fruitless = 0;
 	cycle->failure = 0;

@@ -57,7 +57,7 @@ static void update_status(struct daemon *daemon)
 		.ledger = &daemon->ledger,
 		.usage = cycle_usage(daemon->cycle),
 		.cycle = cycle_state(daemon->cycle),
-		.watching = daemon->watching,
+		.watching = daemon->watching && watch_is_loaded(daemon->watch),
 		.away = daemon->away,
 		.problem = daemon->store.problem ? daemon->store.problem : daemon->config_problem,
 	};
@@ -240,33 +240,11 @@ static void on_cycle_changed(void *userdata)
 	learned(userdata);
 }
 
-static void report_outcome(const struct daemon *daemon, const struct cycle_outcome *outcome)
-{
-	char freed[FORMAT_MAX], used[FORMAT_MAX];
-	_cleanup_free_ char *left = NULL, *bytes = NULL;
-	bool measured = outcome->before.known && outcome->after.known;
-
-	if (measured && outcome->removed > 0)
-		bytes = xasprintf(", %s freed",
-			format_size(outcome->before.images > outcome->after.images
-					? outcome->before.images - outcome->after.images
-					: 0,
-				freed));
-	if (outcome->after.known)
-		left = xasprintf(", %s used", format_size(outcome->after.images, used));
-	if (outcome->removed > 0 || outcome->refused > 0)
-		log_info("collection finished: removed %llu images%s%s",
-			(unsigned long long)outcome->removed, bytes ? bytes : "", left ? left : "");
-	else
-		log_write(daemon->options.once ? LEVEL_INFO : LEVEL_DEBUG, NULL, 0,
-			"collection finished: nothing removed%s", left ? left : "");
-}
-
-static void on_cycle_finished(void *userdata, const struct cycle_outcome *outcome)
+static void on_cycle_finished(void *userdata, const struct collection_outcome *outcome)
 {
 	struct daemon *daemon = userdata;
 
-	report_outcome(daemon, outcome);
+	report_outcome(outcome);
 	learned(daemon);
 	if (daemon->options.once)
 		stop(daemon, outcome->result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -274,7 +252,6 @@ static void on_cycle_finished(void *userdata, const struct cycle_outcome *outcom
 		retry_later(daemon);
 	else
 		daemon->backoff = BACKOFF_FIRST;
-	timer_arm(daemon->interval_timer, daemon->settings.interval);
 }
 
 /* timers */
@@ -358,6 +335,9 @@ static void report_mode(const struct daemon *daemon)
 {
 	_cleanup_free_ char *limits = status_describe_limits(&daemon->settings);
 
+	if (*daemon->settings.control_socket || *daemon->settings.metrics_listen)
+		log_warning("this version has no control socket and no metrics: control is "
+			    "without effect");
 	if (!daemon->settings.enabled)
 		log_info("tracking only, nothing is removed (gc.enabled = false)");
 	else

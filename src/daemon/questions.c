@@ -37,7 +37,6 @@ void questions_add(struct questions *questions, struct question *question)
 		return;
 	}
 	known->is_use = known->is_use || question->is_use;
-	known->is_gone = known->is_gone || question->is_gone;
 	known->when = MAX(known->when, question->when);
 	if (question->has_origin && !known->has_origin) {
 		known->has_origin = true;

@@ -113,12 +113,43 @@ void report_plan(const struct plan *plan, const char *why_nothing_happens)
 		why_nothing_happens);
 }
 
+static uint64_t bytes_freed(const struct collection_outcome *outcome)
+{
+	uint64_t before = outcome->before.images, after = outcome->after.images;
+
+	return before > after ? before - after : 0;
+}
+
+void report_outcome(const struct collection_outcome *outcome)
+{
+	bool measured = outcome->before.known && outcome->after.known;
+	bool touched = outcome->removed > 0 || outcome->refused > 0;
+	char freed[FORMAT_MAX], used[FORMAT_MAX];
+	_cleanup_strings_ struct strings parts = {};
+	_cleanup_free_ char *text = NULL;
+
+	if (outcome->removed > 0)
+		strings_addf(&parts, "%llu %s removed", (unsigned long long)outcome->removed,
+			outcome->removed == 1 ? "image" : "images");
+	else
+		strings_add(&parts, "nothing removed");
+	if (measured && outcome->removed > 0)
+		strings_addf(&parts, "%s freed", format_size(bytes_freed(outcome), freed));
+	if (outcome->after.known)
+		strings_addf(&parts, "%s used", format_size(outcome->after.images, used));
+	text = strings_join(&parts, ", ");
+	log_write(touched || outcome->asked_for ? LEVEL_INFO : LEVEL_DEBUG, NULL, 0,
+		"collection %s: %s", outcome->result < 0 ? "not finished" : "finished", text);
+}
+
 void report_arrival(const struct image *image, const struct ledger_entry *entry, bool managed)
 {
 	_cleanup_free_ char *title = image_title(image);
 	_cleanup_free_ char *text = describe(title, image->id);
 	char size[FORMAT_MAX];
 
-	log_info("new image %s: %s, %s, %s", text, origin_name(entry->origin),
+	/* Nameless ones are mostly steps of a build. */
+	log_write(image_is_dangling(image) ? LEVEL_DEBUG : LEVEL_INFO, NULL, 0,
+		"new image %s: %s, %s, %s", text, origin_name(entry->origin),
 		managed ? "managed" : "not managed", format_size(image->size, size));
 }

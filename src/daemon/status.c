@@ -49,9 +49,9 @@ char *status_describe(const struct status *status)
 	_cleanup_free_ char *engine = NULL, *usage = NULL;
 
 	if (!status->watching)
-		return xasprintf("Waiting for Docker Engine at %s%s%s",
-			engine_endpoint(status->engine)->url, status->away ? ": " : "",
-			status->away ? status->away : "");
+		return xasprintf("Waiting for Docker Engine at %s: %s",
+			engine_endpoint(status->engine)->url,
+			status->away ? status->away : "getting to know it");
 	engine = describe_engine(status);
 	usage = describe_usage(status);
 	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s",

@@ -18,6 +18,7 @@ struct engine_call {
 	struct http_call *http_call;
 	char *method, *path;
 	size_t max_body;
+	nsec_t timeout;
 	/* Makes a value of a good answer's body. */
 	int (*decode)(
 		const char *body, size_t length, struct engine_answer *answer, struct error *error);
@@ -235,7 +236,7 @@ static void send_call(struct engine_call *call)
 		.path = call->path,
 		.max_body = call->max_body,
 		.connect_timeout = call->engine->timeouts.connect,
-		.timeout = call->engine->timeouts.request,
+		.timeout = call->timeout,
 		.done = on_done,
 		.userdata = call,
 	};
@@ -252,6 +253,7 @@ static struct engine_call *call_new(
 	call->method = xstrdup(method);
 	call->path = path;
 	call->max_body = OBJECT_MAX;
+	call->timeout = engine->timeouts.request;
 	call->fn = fn;
 	call->userdata = userdata;
 	call->retries_left = engine->timeouts.request;
@@ -265,6 +267,7 @@ static void go_on(struct engine_call *call, const char *path,
 {
 	free(call->path);
 	call->path = xstrdup(path);
+	call->timeout = call->engine->timeouts.request;
 	call->step = step;
 	send_call(call);
 }
@@ -356,6 +359,8 @@ struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *us
 	struct engine_call *call = call_new(engine, "GET", xstrdup("/_ping"), fn, userdata);
 
 	call->step = on_ping;
+	/* No work for an engine that lives: one that hangs shall not look like a slow one. */
+	call->timeout = engine->timeouts.connect;
 	send_call(call);
 	return call;
 }

@@ -57,6 +57,11 @@ bool log_is_debug(void)
 	return log_state.level >= LEVEL_DEBUG;
 }
 
+const char *log_level_name(enum log_level level)
+{
+	return levels[level].name;
+}
+
 int log_level_parse(const char *name, enum log_level *ret)
 {
 	for (enum log_level level = LEVEL_ERROR; level <= LEVEL_DEBUG; level++) {

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/apply.h"
+
+#include "core/reference.h"
+
+/* An image that an event or a list has shown: its entry, and what the event told of it. */
+static void note_image(const struct apply *apply, const struct image *image,
+	const struct question *question, nsec_t now)
+{
+	struct ledger_entry *entry = ledger_find(apply->ledger, image->id);
+	bool is_new = !entry;
+
+	if (is_new && image_is_intermediate(image))
+		return;
+	if (is_new) {
+		enum origin origin = ORIGIN_BUILT;
+
+		if (question->has_origin)
+			origin = question->origin;
+		else if (apply->digests_prove_pull && image->digests.count > 0)
+			origin = ORIGIN_PULLED;
+		entry = ledger_add(apply->ledger, image->id, origin, now);
+		entry->inferred = !question->has_origin;
+	} else if (question->has_origin) {
+		ledger_learn_origin(apply->ledger, entry, question->origin, question->when);
+	}
+	ledger_sync_names(apply->ledger, entry, image, now);
+	if (question->is_use)
+		ledger_touch(apply->ledger, image->id, question->when, now);
+	if (is_new)
+		apply->handler.arrived(apply->userdata, image);
+}
+
+void apply_image(const struct apply *apply, const struct question *question,
+	const struct image *image, nsec_t now)
+{
+	const struct image *parent =
+		image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
+
+	/* A step of a build that now has the next one on top is no image of its own any more. */
+	if (parent)
+		ledger_drop_step(apply->ledger, parent);
+	note_image(apply, image, question, now);
+	apply->handler.grown(apply->userdata);
+}
+
+void apply_gone(const struct apply *apply, const char *id)
+{
+	inventory_remove_image(apply->inventory, id);
+	ledger_remove(apply->ledger, id);
+}
+
+static void ask_image(const struct apply *apply, const char *name, struct question question)
+{
+	question.kind = QUESTION_IMAGE;
+	question.name = xstrdup(name);
+	apply->handler.open(apply->userdata, &question);
+}
+
+static void ask_container(const struct apply *apply, const struct engine_event *event)
+{
+	struct question question = {
+		.kind = QUESTION_CONTAINER,
+		.name = xstrdup(event->actor),
+		.text = xstrdup(event->image),
+		.is_use = true,
+		.when = event->time,
+	};
+
+	apply->handler.open(apply->userdata, &question);
+}
+
+/* A container holds this image: a use, whether or not we know the image yet. */
+static void use_by_container(const struct apply *apply, const char *id, nsec_t when, nsec_t now)
+{
+	const struct image *image = inventory_find_image(apply->inventory, id);
+
+	if (image && (ledger_find(apply->ledger, id) || image_is_intermediate(image)))
+		ledger_touch(apply->ledger, id, when, now);
+	else
+		ask_image(apply, id, (struct question){ .is_use = true, .when = when });
+}
+
+void apply_container(const struct apply *apply, const struct question *question,
+	const char *image_id, nsec_t now)
+{
+	const struct container *container =
+		inventory_find_container(apply->inventory, question->name);
+	const struct image *image;
+
+	if (image_id) {
+		/* Unless it was destroyed meanwhile. */
+		if (container)
+			inventory_put_container(apply->inventory, question->name, image_id);
+		use_by_container(apply, image_id, question->when, now);
+		return;
+	}
+	image = question->text ? inventory_resolve(apply->inventory, question->text) : NULL;
+	if (image)
+		ledger_touch(apply->ledger, image->id, question->when, now);
+}
+
+void apply_list(const struct apply *apply, const struct question *question, nsec_t now)
+{
+	const struct container *container;
+	const struct image *image;
+
+	if (question->kind == QUESTION_CONTAINER) {
+		container = inventory_find_container(apply->inventory, question->name);
+		apply_container(apply, question, container ? container->image_id : NULL, now);
+		return;
+	}
+	image = inventory_resolve(apply->inventory, question->name);
+	if (image)
+		note_image(apply, image, question, now);
+}
+
+/* The image that a container we have not heard of holds, if the event leaves no doubt. */
+static char *find_container_image(const struct apply *apply, const struct engine_event *event)
+{
+	const struct image *image;
+	char *id;
+
+	if (image_id_normalise(event->image, &id) == 0)
+		return id;
+	/* Later on, what the user typed may name another image. */
+	if (event->kind != EVENT_CONTAINER_CREATE)
+		return NULL;
+	image = inventory_resolve(apply->inventory, event->image);
+	return image ? xstrdup(image->id) : NULL;
+}
+
+static void container_event(const struct apply *apply, const struct engine_event *event, nsec_t now)
+{
+	const struct container *container =
+		inventory_find_container(apply->inventory, event->actor);
+	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY;
+	_cleanup_free_ char *id = container && container->image_id
+		? xstrdup(container->image_id)
+		: find_container_image(apply, event);
+
+	if (is_gone)
+		inventory_remove_container(apply->inventory, event->actor);
+	else
+		inventory_put_container(apply->inventory, event->actor, id);
+	if (id)
+		use_by_container(apply, id, event->time, now);
+	else if (!is_gone)
+		ask_container(apply, event);
+}
+
+/* By ID, as the event gives it (podman: bare hex), or by reference. */
+static void ask_named(const struct apply *apply, const char *text, struct question question)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (image_id_normalise(text, &name) < 0 && reference_canonicalise(text, &name) < 0)
+		apply->handler.in_doubt(apply->userdata, "an event that names no image");
+	else
+		ask_image(apply, name, question);
+}
+
+/* The tag names this image now; the one that had it keeps its history and loses the name. */
+static void move_tag(const struct apply *apply, struct image *image, const char *name, nsec_t now)
+{
+	_cleanup_free_ char *canonical = NULL;
+	struct ledger_entry *entry;
+	struct image *before;
+
+	if (reference_canonicalise(name, &canonical) < 0)
+		return;
+	before = inventory_find_reference(apply->inventory, canonical);
+	if (before == image)
+		return;
+	inventory_move_reference(apply->inventory, image, canonical);
+	entry = before ? ledger_find(apply->ledger, before->id) : NULL;
+	if (entry)
+		ledger_sync_names(apply->ledger, entry, before, now);
+	apply->handler.grown(apply->userdata);
+}
+
+/* What the event says by its kind alone. */
+static struct question question_of(const struct engine_event *event)
+{
+	struct question question = { .is_use = true, .when = event->time };
+
+	if (event->kind == EVENT_IMAGE_PULL) {
+		question.has_origin = true;
+		question.origin = ORIGIN_PULLED;
+	} else if (event->kind == EVENT_IMAGE_LOAD || event->kind == EVENT_IMAGE_IMPORT) {
+		question.has_origin = true;
+		question.origin = ORIGIN_LOADED;
+	}
+	return question;
+}
+
+static void image_event(const struct apply *apply, const struct engine_event *event, nsec_t now)
+{
+	const char *name = *event->actor ? event->actor : event->name;
+	struct image *image = inventory_resolve(apply->inventory, name);
+	struct question question = question_of(event);
+
+	if (event->kind == EVENT_IMAGE_UNTAG || event->kind == EVENT_IMAGE_DELETE) {
+		/* What is left of it is only known by asking: podman says delete for an untag. */
+		if (image)
+			ask_image(apply, image->id, (struct question){});
+		return;
+	}
+	/* A pulled name may have moved, and a load tells no names. */
+	if (event->kind == EVENT_IMAGE_PULL || event->kind == EVENT_IMAGE_LOAD)
+		image = NULL;
+	if (image && event->kind == EVENT_IMAGE_TAG)
+		move_tag(apply, image, event->name, now);
+	if (image)
+		note_image(apply, image, &question, now);
+	else
+		ask_named(apply, name, question);
+}
+
+void apply_event(const struct apply *apply, const struct engine_event *event, nsec_t now)
+{
+	switch (event->kind) {
+	case EVENT_OTHER:
+		break;
+	case EVENT_CONTAINER_CREATE:
+	case EVENT_CONTAINER_START:
+	case EVENT_CONTAINER_DIE:
+	case EVENT_CONTAINER_DESTROY:
+		container_event(apply, event, now);
+		break;
+	case EVENT_IMAGE_PULL:
+	case EVENT_IMAGE_TAG:
+	case EVENT_IMAGE_UNTAG:
+	case EVENT_IMAGE_LOAD:
+	case EVENT_IMAGE_IMPORT:
+	case EVENT_IMAGE_CREATE:
+	case EVENT_IMAGE_PUSH:
+	case EVENT_IMAGE_SAVE:
+	case EVENT_IMAGE_DELETE:
+		image_event(apply, event, now);
+		break;
+	}
+}
