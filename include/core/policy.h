@@ -123,7 +123,8 @@ bool policy_manages(
 
 /*
  * Whether removing the image may take its nameless ancestors along (the engine does that unless
- * told not to): only if each is managed or was never more than a step of a build.
+ * told not to): only if each is managed and not within grace, or was never more than a step of a
+ * build.
  */
 bool policy_may_prune(const struct policy *policy, const struct inventory *inventory,
-	const struct ledger *ledger, const struct image *image);
+	const struct ledger *ledger, const struct image *image, nsec_t now);

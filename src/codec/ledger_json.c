@@ -23,7 +23,13 @@ static int read_time(struct json_object *object, const char *key, nsec_t *ret)
 {
 	const char *text = json_text(object, key);
 
-	return text ? parse_time(text, ret) : -EBADMSG;
+	nsec_t time;
+
+	/* Nobody used an image before 1970; differences from then on do not overflow. */
+	if (!text || parse_time(text, &time) < 0 || time < 0)
+		return -EBADMSG;
+	*ret = time;
+	return 0;
 }
 
 /* An optional time: 0 where it is missing. */

@@ -132,6 +132,7 @@ static void set_parent(struct inventory *inventory, struct image *image, const c
 	if (streq(image->parent, parent))
 		return;
 	hold(inventory, image->parent, -1, 0);
+	inventory->generation++;
 	free(image->parent);
 	image->parent = parent ? xstrdup(parent) : NULL;
 	hold(inventory, image->parent, 1, 0);
@@ -221,6 +222,17 @@ static void set_names(struct inventory *inventory, struct image *image, struct s
 	inventory->generation++;
 }
 
+static bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!streq(a->items[i].key, b->items[i].key) ||
+			!streq(a->items[i].value, b->items[i].value))
+			return false;
+	return true;
+}
+
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record)
 {
 	struct image *image = inventory_find_image(inventory, record->id);
@@ -230,8 +242,13 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 	set_parent(inventory, image, record->parent);
 	set_names(inventory, image, &image->references, &record->references);
 	set_names(inventory, image, &image->digests, &record->digests);
-	labels_finish(&image->labels);
-	image->labels = labels_copy(&record->labels);
+	if (!labels_equal(&image->labels, &record->labels)) {
+		labels_finish(&image->labels);
+		image->labels = labels_copy(&record->labels);
+		inventory->generation++;
+	}
+	if (image->size != record->size)
+		inventory->generation++;
 	image->size = record->size;
 	image->created = record->created;
 	if (record->has_layers && !image->has_layers) {

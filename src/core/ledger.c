@@ -97,15 +97,17 @@ static int64_t seconds_rounded_up(nsec_t duration)
 	return duration / NSEC_PER_SEC + (duration % NSEC_PER_SEC > 0);
 }
 
-/* The ledger's total of unobserved time as it was at `when`, which may be within the last gap. */
-static int64_t unobserved_at(const struct ledger *ledger, nsec_t when)
+/*
+ * The ledger's total of unobserved time as it was at `when`, for an entry whose last use before
+ * that had `at_least`. All time since then that may have been unobserved counts as such.
+ */
+static int64_t unobserved_at(const struct ledger *ledger, nsec_t when, int64_t at_least)
 {
 	nsec_t behind = ledger->gap_end - when;
 
 	if (ledger->gap_length <= 0 || behind <= 0)
 		return ledger->unobserved;
-	behind = MIN(behind, ledger->gap_length);
-	return MAX(ledger->unobserved - seconds_rounded_up(behind), (int64_t)0);
+	return MAX(ledger->unobserved - seconds_rounded_up(behind), at_least);
 }
 
 void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now)
@@ -116,7 +118,7 @@ void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now
 	if (!entry || when <= entry->last_used)
 		return;
 	entry->last_used = when;
-	entry->unobserved = unobserved_at(ledger, when);
+	entry->unobserved = unobserved_at(ledger, when, entry->unobserved);
 	ledger->generation++;
 }
 
@@ -165,17 +167,25 @@ static void adopt(struct ledger *ledger, struct ledger_entry *entry, nsec_t last
 	ledger->generation++;
 }
 
-static void adopt_tracked(struct ledger *ledger, struct ledger_entry *entry, nsec_t now)
+static void adopt_tracked(
+	struct ledger *ledger, struct ledger_entry *entry, const struct image *image, nsec_t now)
 {
+	nsec_t last_used = 0;
+	bool found = false;
+
 	for (size_t i = ledger->tracked.count; i > 0; i--) {
 		struct tracked_reference *tracked = &ledger->tracked.items[i - 1];
 
-		if (!strings_contain(&entry->references, tracked->canonical))
+		if (!strings_contain(&image->references, tracked->canonical) &&
+			!strings_contain(&image->digests, tracked->canonical))
 			continue;
-		adopt(ledger, entry, tracked->last_used, now);
+		last_used = found ? MAX(last_used, tracked->last_used) : tracked->last_used;
+		found = true;
 		free(tracked->canonical);
 		*tracked = ledger->tracked.items[--ledger->tracked.count];
 	}
+	if (found)
+		adopt(ledger, entry, last_used, now);
 }
 
 void ledger_sync_names(
@@ -191,7 +201,7 @@ void ledger_sync_names(
 		entry->references = strings_copy(names);
 		ledger->generation++;
 	}
-	adopt_tracked(ledger, entry, now);
+	adopt_tracked(ledger, entry, image, now);
 }
 
 static void reconcile_image(struct ledger *ledger, const struct image *image, bool first_meeting,
@@ -274,7 +284,10 @@ void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used
 
 		if (!streq(tracked->canonical, canonical))
 			continue;
-		tracked->last_used = MAX(tracked->last_used, last_used);
+		if (last_used > tracked->last_used) {
+			tracked->last_used = last_used;
+			ledger->generation++;
+		}
 		free(canonical);
 		return;
 	}

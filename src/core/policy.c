@@ -51,26 +51,24 @@ struct planner {
 	struct plan *plan;
 	nsec_t now;
 
-	/* By layer: the latest used image that has it and more on top, and the longest such stack.
+	/* By layer: of the images that have it and more on top. By image: of those built on it, by
+	 * parent, which tells of images with equal layers too.
 	 */
-	const struct ledger_entry **latest_above;
-	unsigned *height_above;
-	size_t *removed_above;
+	struct above *by_layer, *by_image;
+};
 
-	/* By image: the same by parent, which tells of images with equal layers too. */
-	const struct ledger_entry **latest_child;
-	unsigned *height_child;
-	size_t *removed_children;
+/* What an image gets from those that stand on it. */
+struct above {
+	const struct ledger_entry *latest; /* the latest used one */
+	unsigned height; /* how many stand on top of each other */
+	unsigned rank; /* none of them goes before this */
+	size_t removed; /* those that are gone by the plan so far */
 };
 
 static void planner_finish(struct planner *planner)
 {
-	free(planner->latest_above);
-	free(planner->height_above);
-	free(planner->removed_above);
-	free(planner->latest_child);
-	free(planner->height_child);
-	free(planner->removed_children);
+	free(planner->by_layer);
+	free(planner->by_image);
 }
 
 static void planner_init(struct planner *planner)
@@ -81,12 +79,8 @@ static void planner_init(struct planner *planner)
 
 	HASH_ITER (hh, planner->inventory->images, image, next)
 		image->index = index++;
-	planner->latest_above = xcalloc(layers, sizeof(*planner->latest_above));
-	planner->height_above = xcalloc(layers, sizeof(*planner->height_above));
-	planner->removed_above = xcalloc(layers, sizeof(*planner->removed_above));
-	planner->latest_child = xcalloc(images, sizeof(*planner->latest_child));
-	planner->height_child = xcalloc(images, sizeof(*planner->height_child));
-	planner->removed_children = xcalloc(images, sizeof(*planner->removed_children));
+	planner->by_layer = xcalloc(layers, sizeof(*planner->by_layer));
+	planner->by_image = xcalloc(images, sizeof(*planner->by_image));
 }
 
 static struct image *parent_of(const struct planner *planner, const struct image *image)
@@ -101,28 +95,45 @@ static const struct ledger_entry *later(const struct ledger_entry *a, const stru
 	return a->last_used >= b->last_used ? a : b;
 }
 
-/* False where as late a use was there before: then it has been passed on already. */
-static bool put_later(const struct ledger_entry **latest, const struct ledger_entry *entry)
+/* False where nothing changes: then all that lies below has it already. */
+static bool raise_above(struct above *above, const struct above *from)
 {
-	if (*latest && (*latest)->last_used >= entry->last_used)
-		return false;
-	*latest = entry;
-	return true;
+	const struct ledger_entry *latest = later(above->latest, from->latest);
+	bool changed =
+		latest != above->latest || from->height > above->height || from->rank > above->rank;
+
+	above->latest = latest;
+	above->height = MAX(above->height, from->height);
+	above->rank = MAX(above->rank, from->rank);
+	return changed;
 }
 
-/* A use of an image is a use of what it is built on. */
-static void spread_use(struct planner *planner, const struct image *image)
+/* Gathers what stands on the image by its parent and by its layers. */
+static struct above *gather(const struct planner *planner, const struct image *image)
 {
-	const struct ledger_entry *entry = ledger_find(planner->ledger, image->id);
-	const struct image *parent = parent_of(planner, image);
-	struct layer *layer = image->top ? image->top->parent : NULL;
+	struct above *above = &planner->by_image[image->index];
 
-	if (!entry)
-		return;
-	while (layer && put_later(&planner->latest_above[layer->index], entry))
-		layer = layer->parent;
-	while (parent && put_later(&planner->latest_child[parent->index], entry))
-		parent = parent_of(planner, parent);
+	if (image->top)
+		raise_above(above, &planner->by_layer[image->top->index]);
+	return above;
+}
+
+/* Passes what holds for an image down to what it is built on. True if that was new. */
+static bool pass_down(struct planner *planner, const struct image *image)
+{
+	const struct image *parent = parent_of(planner, image);
+	struct above above = *gather(planner, image);
+	bool changed = false;
+
+	above.latest = later(above.latest, ledger_find(planner->ledger, image->id));
+	above.height++;
+	for (struct layer *layer = image->top ? image->top->parent : NULL; layer;
+		layer = layer->parent) {
+		if (!raise_above(&planner->by_layer[layer->index], &above))
+			break;
+		changed = true;
+	}
+	return (parent && raise_above(&planner->by_image[parent->index], &above)) || changed;
 }
 
 static size_t depth_of(const struct image *image)
@@ -133,6 +144,8 @@ static size_t depth_of(const struct image *image)
 		depth++;
 	return depth;
 }
+
+#define SPREAD_MAX 16
 
 struct deep_image {
 	const struct image *image;
@@ -145,50 +158,35 @@ static int compare_depth(const void *a, const void *b)
 
 	if (x->layers != y->layers)
 		return x->layers < y->layers ? 1 : -1;
-	return (x->parents < y->parents) - (x->parents > y->parents);
+	if (x->parents != y->parents)
+		return x->parents < y->parents ? 1 : -1;
+	return compare_strings(x->image->id, y->image->id);
 }
 
-/* How many images stand on top of each other above this one: those above come first in the sort. */
-static void spread_height(struct planner *planner, const struct image *image)
-{
-	const struct image *parent = parent_of(planner, image);
-	unsigned height = planner->height_child[image->index];
-
-	if (image->top)
-		height = MAX(height, planner->height_above[image->top->index]);
-	planner->height_child[image->index] = height++;
-	for (struct layer *layer = image->top ? image->top->parent : NULL; layer;
-		layer = layer->parent) {
-		if (planner->height_above[layer->index] >= height)
-			break;
-		planner->height_above[layer->index] = height;
-	}
-	if (parent)
-		planner->height_child[parent->index] =
-			MAX(planner->height_child[parent->index], height);
-}
-
-/* Dependents before what they depend on, so that each height is final when it is passed down. */
+/*
+ * Dependents before what they depend on, so that once is enough, and once more where some layers
+ * are not known. Bounded: an engine that lies could make a circle of parents.
+ */
 static void spread(struct planner *planner)
 {
 	size_t count = HASH_COUNT(planner->inventory->images), i = 0;
 	_cleanup_free_ struct deep_image *deep = xcalloc(count, sizeof(*deep));
 	struct image *image, *next;
+	bool changed = true;
 
 	HASH_ITER (hh, planner->inventory->images, image, next) {
 		const struct image *parent = image;
 
-		spread_use(planner, image);
 		deep[i].image = image;
 		deep[i].layers = depth_of(image);
-		/* Bounded: an engine that lies could make a circle of parents. */
 		while ((parent = parent_of(planner, parent)) && deep[i].parents < count)
 			deep[i].parents++;
 		i++;
 	}
 	qsort(deep, count, sizeof(*deep), compare_depth);
-	for (i = 0; i < count; i++)
-		spread_height(planner, deep[i].image);
+	for (unsigned round = 0; changed && round < SPREAD_MAX; round++)
+		for (changed = false, i = 0; i < count; i++)
+			changed |= pass_down(planner, deep[i].image);
 }
 
 static bool is_protected_by_label(const struct policy *policy, const struct image *image)
@@ -223,14 +221,22 @@ static bool is_expired(const struct treatment *treatment, nsec_t unused)
 	return treatment->max_unused > 0 && unused > treatment->max_unused;
 }
 
+static enum rank rank_of(const struct planner *planner, const struct plan_item *item)
+{
+	if (item->expired && item->reason == REASON_WITHIN_LIMITS)
+		return RANK_EXPIRED;
+	if (planner->plan->over_size && image_is_dangling(item->image))
+		return RANK_DANGLING;
+	return RANK_OTHER;
+}
+
 static void weigh(struct planner *planner, const struct image *image, struct plan_item *item)
 {
 	const struct ledger_entry *entry = ledger_find(planner->ledger, image->id), *latest;
 	struct treatment treatment = rules_apply(planner->policy, image, entry);
+	struct above *above = gather(planner, image);
 
-	latest = later(entry, planner->latest_child[image->index]);
-	if (image->top)
-		latest = later(latest, planner->latest_above[image->top->index]);
+	latest = later(entry, above->latest);
 	*item = (struct plan_item){
 		.image = image,
 		.entry = entry,
@@ -238,18 +244,17 @@ static void weigh(struct planner *planner, const struct image *image, struct pla
 		/* What we know nothing of counts as just used. */
 		.last_used = latest ? latest->last_used : planner->now,
 		.unused = latest ? ledger_unused(planner->ledger, latest, planner->now) : 0,
-		.height = planner->height_child[image->index],
+		.height = above->height,
 		/* Any part of it may be shared, and then stays. */
 		.reclaims = { .upper = image->size },
 	};
+	/* What was asked for long ago and is there since just now has not been watched for long. */
+	if (entry)
+		item->unused =
+			MIN(item->unused, ledger_unused(planner->ledger, entry, planner->now));
 	item->expired = is_expired(&treatment, item->unused);
 	item->reason = find_protection(planner->policy, image, &treatment, item->unused);
-	if (item->expired && item->reason == REASON_WITHIN_LIMITS)
-		item->rank = RANK_EXPIRED;
-	else if (planner->plan->over_size && image_is_dangling(image))
-		item->rank = RANK_DANGLING;
-	else
-		item->rank = RANK_OTHER;
+	above->rank = rank_of(planner, item);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -267,36 +272,50 @@ static int compare_items(const void *a, const void *b)
 
 static bool has_children_left(const struct planner *planner, const struct image *image)
 {
-	if (image->children > planner->removed_children[image->index])
+	if (image->children > planner->by_image[image->index].removed)
 		return true;
-	return image->top && image->top->images_above > planner->removed_above[image->top->index];
+	return image->top &&
+		image->top->images_above > planner->by_layer[image->top->index].removed;
 }
 
-/* What depends on whom once the image is gone. */
+static void drop_layers(struct planner *planner, const struct image *image)
+{
+	for (struct layer *layer = image->top ? image->top->parent : NULL; layer;
+		layer = layer->parent)
+		planner->by_layer[layer->index].removed++;
+}
+
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* What depends on whom once the image is gone, and the steps of its build with it. */
 static void plan_removal(struct planner *planner, struct plan_item *item)
 {
-	const struct image *parent = parent_of(planner, item->image);
-	bool prune =
-		policy_may_prune(planner->policy, planner->inventory, planner->ledger, item->image);
+	struct bounds *reclaims = &planner->plan->reclaims;
+	const struct image *parent;
+	bool prune = policy_may_prune(
+		planner->policy, planner->inventory, planner->ledger, item->image, planner->now);
 
-	for (struct layer *layer = item->image->top ? item->image->top->parent : NULL; layer;
-		layer = layer->parent)
-		planner->removed_above[layer->index]++;
-	for (; parent; parent = parent_of(planner, parent)) {
-		planner->removed_children[parent->index]++;
-		if (!prune || !image_is_intermediate(parent) ||
-			parent->children > planner->removed_children[parent->index])
+	drop_layers(planner, item->image);
+	for (parent = parent_of(planner, item->image); parent;
+		parent = parent_of(planner, parent)) {
+		planner->by_image[parent->index].removed++;
+		if (!prune || !image_is_intermediate(parent) || parent->containers > 0 ||
+			parent->children > planner->by_image[parent->index].removed)
 			break;
+		drop_layers(planner, parent);
 	}
 	planner->plan->removals++;
-	planner->plan->reclaims.lower += item->reclaims.lower;
-	planner->plan->reclaims.upper += item->reclaims.upper;
+	reclaims->lower = add_saturating(reclaims->lower, item->reclaims.lower);
+	reclaims->upper = add_saturating(reclaims->upper, item->reclaims.upper);
 }
 
 /* Bytes still to go, even if everything that was planned so far frees the most it can. */
 static uint64_t bytes_missing(const struct plan *plan)
 {
-	uint64_t goal = plan->target + plan->reclaims.upper;
+	uint64_t goal = add_saturating(plan->target, plan->reclaims.upper);
 
 	return plan->over_size && plan->before > goal ? plan->before - goal : 0;
 }
@@ -348,6 +367,10 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 	HASH_ITER (hh, inventory->images, image, next)
 		if (!image_is_intermediate(image))
 			weigh(&planner, image, &plan.items[plan.count++]);
+	/* Again, for the ranks. */
+	spread(&planner);
+	for (size_t i = 0; i < plan.count; i++)
+		plan.items[i].rank = gather(&planner, plan.items[i].image)->rank;
 	qsort(plan.items, plan.count, sizeof(*plan.items), compare_items);
 	for (size_t i = 0; i < plan.count; i++) {
 		struct plan_item *item = &plan.items[i];
@@ -387,24 +410,26 @@ bool policy_manages(
 	return rules_apply(policy, image, entry).managed;
 }
 
-static bool may_go_along(
-	const struct policy *policy, const struct ledger *ledger, const struct image *image)
+static bool may_go_along(const struct policy *policy, const struct ledger *ledger,
+	const struct image *image, nsec_t now)
 {
 	const struct ledger_entry *entry = ledger_find(ledger, image->id);
 	struct treatment treatment = rules_apply(policy, image, entry);
 
 	if (treatment.keep || is_protected_by_label(policy, image))
 		return false;
-	if (treatment.managed)
+	if (entry && !entry->named)
 		return true;
+	if (treatment.managed)
+		return !entry || ledger_unused(ledger, entry, now) >= treatment.grace;
 	/* A step of a build has no entry. One from before our time may have been an image once. */
 	if (!entry)
 		return ledger->met > 0 && image->created >= ledger->met;
-	return !entry->named;
+	return false;
 }
 
 bool policy_may_prune(const struct policy *policy, const struct inventory *inventory,
-	const struct ledger *ledger, const struct image *image)
+	const struct ledger *ledger, const struct image *image, nsec_t now)
 {
 	size_t left = HASH_COUNT(inventory->images);
 
@@ -415,7 +440,7 @@ bool policy_may_prune(const struct policy *policy, const struct inventory *inven
 			return false;
 		if (!image_is_intermediate(image))
 			return true;
-		if (!may_go_along(policy, ledger, image))
+		if (!may_go_along(policy, ledger, image, now))
 			return false;
 	}
 	return true;

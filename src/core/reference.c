@@ -139,6 +139,13 @@ static size_t find_tag(const char *name, size_t length)
 	return length;
 }
 
+static bool is_image_id(const char *text)
+{
+	const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
+
+	return strlen(hex) == 64 && count_hex(hex) == 64;
+}
+
 int reference_canonicalise(const char *text, char **ret)
 {
 	size_t length = strcspn(text, "@"), domain, path, path_length, tag;
@@ -146,7 +153,7 @@ int reference_canonicalise(const char *text, char **ret)
 	const char *domain_name = DEFAULT_DOMAIN, *prefix = "";
 
 	tag = find_tag(text, length);
-	if (digest ? !is_digest(digest) : strlen(text) == 64 && count_hex(text) == 64)
+	if (digest ? !is_digest(digest) : is_image_id(text))
 		return -EINVAL;
 	if (tag < length && !is_tag(text + tag + 1, length - tag - 1))
 		return -EINVAL;
@@ -180,6 +187,10 @@ static const char *skip_defaults(const char *canonical)
 	static const char domain[] = DEFAULT_DOMAIN "/", path[] = DEFAULT_PATH;
 
 	if (strncmp(canonical, domain, sizeof(domain) - 1) != 0)
+		return canonical;
+	/* What comes first then must not look like a domain itself. */
+	if (find_domain(canonical + sizeof(domain) - 1,
+		    strcspn(canonical, ":@") - (sizeof(domain) - 1)) > 0)
 		return canonical;
 	canonical += sizeof(domain) - 1;
 	/* "library/a/b" would not come back to docker.io/library/a/b if it lost its first part. */

@@ -23,7 +23,17 @@ static bool matches_id(const char *pattern, const char *id)
 	return strncmp(pattern, "sha256:", 7) == 0 && glob_match(pattern, id);
 }
 
-/* name is NULL for an image without any: label and ID match all the same. */
+static bool matches_digest(const struct rule *rule, const struct strings *digests)
+{
+	if (!strchr(rule->match, '@'))
+		return false;
+	for (size_t i = 0; i < digests->count; i++)
+		if (reference_match(rule->match, digests->items[i]))
+			return true;
+	return false;
+}
+
+/* name is NULL for an image without any: label, ID and digest match all the same. */
 static bool rule_matches(const struct rule *rule, const struct image *image,
 	const struct ledger_entry *entry, const char *name)
 {
@@ -31,7 +41,8 @@ static bool rule_matches(const struct rule *rule, const struct image *image,
 		return false;
 	if (strncmp(rule->match, "label:", 6) == 0)
 		return matches_label(rule->match + 6, &image->labels);
-	return matches_id(rule->match, image->id) || (name && reference_match(rule->match, name));
+	return matches_id(rule->match, image->id) || matches_digest(rule, &image->digests) ||
+		(name && reference_match(rule->match, name));
 }
 
 static const struct rule *first_match(const struct policy *policy, const struct image *image,
@@ -84,16 +95,14 @@ static bool is_managed(const struct policy *policy, const struct ledger_entry *e
 struct treatment rules_apply(
 	const struct policy *policy, const struct image *image, const struct ledger_entry *entry)
 {
-	const struct strings *lists[] = { &image->references, &image->digests };
+	/* A tagged image's digests are no names that anybody chose: see matches_digest(). */
+	const struct strings *names =
+		image->references.count > 0 ? &image->references : &image->digests;
 	struct matches matches = {};
-	size_t names = 0;
 
-	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
-		for (size_t i = 0; i < lists[l]->count; i++, names++)
-			add_match(policy, first_match(policy, image, entry, lists[l]->items[i]),
-				&matches);
-	}
-	if (names == 0)
+	for (size_t i = 0; i < names->count; i++)
+		add_match(policy, first_match(policy, image, entry, names->items[i]), &matches);
+	if (names->count == 0)
 		add_match(policy, first_match(policy, image, entry, NULL), &matches);
 	return (struct treatment){
 		.keep = matches.keep,

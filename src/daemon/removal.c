@@ -146,7 +146,7 @@ void removal_start(const struct removal_context *context, const char *id, enum r
 	removing->id = xstrdup(id);
 	removing->planned = planned;
 	removing->prune = image &&
-		policy_may_prune(context->policy, context->inventory, context->ledger, image);
+		policy_may_prune(context->policy, context->inventory, context->ledger, image, clock_now());
 	removing->done = done;
 	removing->userdata = userdata;
 	*ret = removing;

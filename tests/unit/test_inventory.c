@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "core/inventory.h"
+
+#include <string.h>
+
+#define A "docker.io/library/a:latest"
+#define B "docker.io/library/b:latest"
+
+static struct image *put(struct inventory *inventory, const struct spec *spec)
+{
+	_cleanup_(image_record_finish) struct image_record record = world_record(spec);
+
+	return inventory_put_image(inventory, &record);
+}
+#define put(inventory, ...) put(inventory, &(struct spec){ __VA_ARGS__ })
+
+static void replace(struct inventory *inventory, const struct spec *specs, size_t count)
+{
+	struct image_record *records = xcalloc(count, sizeof(*records));
+
+	for (size_t i = 0; i < count; i++)
+		records[i] = world_record(&specs[i]);
+	inventory_replace_images(inventory, records, count);
+	for (size_t i = 0; i < count; i++)
+		image_record_finish(&records[i]);
+	free(records);
+}
+
+static int setup(void **state)
+{
+	*state = xcalloc(1, sizeof(struct inventory));
+	inventory_init(*state);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	inventory_finish(*state);
+	free(*state);
+	return 0;
+}
+
+static void test_finish_takes_what_was_never_begun(void **state)
+{
+	struct inventory inventory = {};
+
+	inventory_finish(&inventory);
+}
+
+static void test_put_adds_and_updates(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *image = put(inventory, .name = "x", .tags = "b a", .digests = "a@1",
+		.labels = "k=v", .size = 7, .created = 9);
+
+	assert_ptr_equal(inventory_find_image(inventory, world_id("x")), image);
+	assert_string_equal(image->references.items[0], A);
+	assert_string_equal(image->references.items[1], B);
+	assert_string_equal(labels_get(&image->labels, "k"), "v");
+	assert_int_equal(image->size, 7);
+	assert_nsec_equal(image->created, 9);
+
+	assert_ptr_equal(put(inventory, .name = "x", .tags = "b", .size = 8), image);
+	assert_int_equal(image->references.count, 1);
+	assert_int_equal(image->digests.count, 0);
+	assert_null(labels_get(&image->labels, "k"));
+	assert_int_equal(image->size, 8);
+	assert_null(inventory_find_reference(inventory, A));
+	assert_ptr_equal(inventory_find_reference(inventory, B), image);
+}
+
+static void test_put_moves_a_reference_from_its_old_image(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *old = put(inventory, .name = "old", .tags = "a b");
+	struct image *new = put(inventory, .name = "new", .tags = "a");
+
+	assert_ptr_equal(inventory_find_reference(inventory, A), new);
+	assert_int_equal(old->references.count, 1);
+	assert_string_equal(old->references.items[0], B);
+}
+
+static void test_layers_are_facts_that_a_list_leaves_alone(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *image = put(inventory, .name = "x");
+	struct layer *top;
+
+	assert_false(image->has_layers);
+	put(inventory, .name = "x", .layers = "1 2");
+	top = image->top;
+	assert_true(image->has_layers);
+	assert_non_null(top);
+	put(inventory, .name = "x");
+	put(inventory, .name = "x", .layers = "1 2");
+	assert_ptr_equal(image->top, top);
+	assert_int_equal(top->images, 1);
+}
+
+static void test_an_image_may_have_no_layers_at_all(void **state)
+{
+	struct image *image = put(*state, .name = "x", .layers = "");
+
+	assert_true(image->has_layers);
+	assert_null(image->top);
+	assert_false(image_has_children(image));
+}
+
+static void test_b18_replace_drops_what_is_gone(void **state)
+{
+	struct inventory *inventory = *state;
+	static const struct spec list[] = { { .name = "y", .tags = "a" }, { .name = "z" } };
+
+	put(inventory, .name = "x", .tags = "a b", .layers = "1");
+	put(inventory, .name = "y");
+	replace(inventory, list, 2);
+	assert_null(inventory_find_image(inventory, world_id("x")));
+	assert_null(inventory_find_reference(inventory, B));
+	assert_ptr_equal(inventory_find_reference(inventory, A),
+		inventory_find_image(inventory, world_id("y")));
+	assert_int_equal(layers_count(inventory->layers), 0);
+	replace(inventory, NULL, 0);
+	assert_null(inventory->images);
+	assert_null(inventory->references);
+}
+
+static void test_replace_lets_two_images_swap_their_names(void **state)
+{
+	struct inventory *inventory = *state;
+	static const struct spec list[] = { { .name = "x", .tags = "b" },
+		{ .name = "y", .tags = "a" } };
+	struct image *x = put(inventory, .name = "x", .tags = "a");
+	struct image *y = put(inventory, .name = "y", .tags = "b");
+
+	replace(inventory, list, 2);
+	assert_ptr_equal(inventory_find_reference(inventory, A), y);
+	assert_ptr_equal(inventory_find_reference(inventory, B), x);
+	assert_int_equal(x->references.count, 1);
+	assert_int_equal(y->references.count, 1);
+}
+
+static void test_move_and_drop_reference(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x", .tags = "a", .digests = "a@1");
+	struct image *y = put(inventory, .name = "y");
+
+	inventory_move_reference(inventory, y, A);
+	inventory_move_reference(inventory, y, A);
+	assert_int_equal(x->references.count, 0);
+	assert_int_equal(y->references.count, 1);
+	assert_ptr_equal(inventory_find_reference(inventory, A), y);
+	/* x has it no more: y keeps it. */
+	inventory_drop_reference(inventory, x, A);
+	assert_ptr_equal(inventory_find_reference(inventory, A), y);
+	inventory_drop_reference(inventory, y, A);
+	assert_null(inventory_find_reference(inventory, A));
+	assert_int_equal(y->references.count, 0);
+	inventory_drop_reference(inventory, y, A);
+	assert_int_equal(x->digests.count, 1);
+	while (x->digests.count > 0) {
+		_cleanup_free_ char *digest = xstrdup(x->digests.items[0]);
+
+		inventory_drop_reference(inventory, x, digest);
+		assert_null(inventory_find_reference(inventory, digest));
+	}
+}
+
+static void test_references_are_sorted(void **state)
+{
+	struct image *x = put(*state, .name = "x", .tags = "c a");
+
+	inventory_move_reference(*state, x, B);
+	assert_string_equal(x->references.items[0], A);
+	assert_string_equal(x->references.items[1], B);
+}
+
+static void test_resolve_as_docker_looks_it_up(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *abc = put(inventory, .name = "abc", .tags = "x:1", .digests = "x@9");
+	/* Its name is how the ID of "abc" begins: names come before prefixes. */
+	struct image *named = put(inventory, .name = "zz", .tags = "6162 x");
+	_cleanup_free_ char *digest = xasprintf("x@%s", world_id("9"));
+
+	put(inventory, .name = "abd");
+	assert_ptr_equal(inventory_resolve(inventory, world_id("abc")), abc);
+	assert_ptr_equal(inventory_resolve(inventory, world_id("abc") + 7), abc);
+	assert_ptr_equal(inventory_resolve(inventory, "x:1"), abc);
+	assert_ptr_equal(inventory_resolve(inventory, "docker.io/library/x:1"), abc);
+	assert_ptr_equal(inventory_resolve(inventory, digest), abc);
+	assert_ptr_equal(inventory_resolve(inventory, "x"), named);
+	assert_ptr_equal(inventory_resolve(inventory, "6162"), named);
+	assert_ptr_equal(inventory_resolve(inventory, "616263"), abc);
+	assert_ptr_equal(inventory_resolve(inventory, "sha256:616263"), abc);
+	/* Two IDs begin like this, no ID begins like that. */
+	assert_null(inventory_resolve(inventory, "61626"));
+	assert_null(inventory_resolve(inventory, "99"));
+	assert_null(inventory_resolve(inventory, world_id("nobody")));
+	assert_null(inventory_resolve(inventory, "y:1"));
+	assert_null(inventory_resolve(inventory, ""));
+	assert_null(inventory_resolve(inventory, "sha256:"));
+	assert_null(inventory_resolve(inventory, "616263xyz"));
+}
+
+static void test_containers_hold_images(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x"), *y = put(inventory, .name = "y");
+
+	inventory_put_container(inventory, "1", x->id);
+	inventory_put_container(inventory, "2", x->id);
+	inventory_put_container(inventory, "2", x->id);
+	assert_int_equal(x->containers, 2);
+	/* Which image it holds was learnt late. */
+	inventory_put_container(inventory, "3", NULL);
+	inventory_put_container(inventory, "3", y->id);
+	assert_int_equal(y->containers, 1);
+	inventory_put_container(inventory, "2", y->id);
+	assert_int_equal(x->containers, 1);
+	assert_int_equal(y->containers, 2);
+	assert_string_equal(inventory_find_container(inventory, "2")->image_id, y->id);
+	inventory_remove_container(inventory, "2");
+	inventory_remove_container(inventory, "2");
+	assert_int_equal(y->containers, 1);
+	assert_null(inventory_find_container(inventory, "2"));
+}
+
+static void test_a_container_may_be_known_before_its_image(void **state)
+{
+	struct inventory *inventory = *state;
+
+	inventory_put_container(inventory, "1", world_id("x"));
+	assert_int_equal(put(inventory, .name = "x")->containers, 1);
+	/* The image vanishes from a list and comes back. */
+	inventory_remove_image(inventory, world_id("x"));
+	assert_int_equal(put(inventory, .name = "x")->containers, 1);
+}
+
+static void test_replace_containers(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x"), *y = put(inventory, .name = "y");
+	const struct container_record list[] = {
+		/* The engine does not say: what was known holds. */
+		{ .id = (char[]){ "1" } },
+		{ .id = (char[]){ "3" }, .image_id = y->id },
+		{ .id = (char[]){ "4" } },
+	};
+
+	inventory_put_container(inventory, "1", x->id);
+	inventory_put_container(inventory, "2", x->id);
+	inventory_replace_containers(inventory, list, ARRAY_SIZE(list));
+	assert_int_equal(x->containers, 1);
+	assert_int_equal(y->containers, 1);
+	assert_null(inventory_find_container(inventory, "2"));
+	assert_null(inventory_find_container(inventory, "4")->image_id);
+}
+
+static void test_children_by_parent_are_counted(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *base;
+
+	put(inventory, .name = "child", .parent = "base", .tags = "c");
+	base = put(inventory, .name = "base", .tags = "a");
+	put(inventory, .name = "other", .parent = "base");
+	assert_int_equal(base->children, 2);
+	assert_true(image_has_children(base));
+	inventory_remove_image(inventory, world_id("other"));
+	assert_int_equal(base->children, 1);
+	put(inventory, .name = "child", .tags = "c");
+	assert_int_equal(base->children, 0);
+	assert_false(image_has_children(base));
+}
+
+static void test_children_by_layers(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *base = put(inventory, .name = "base", .layers = "1");
+
+	put(inventory, .name = "same", .layers = "1");
+	assert_false(image_has_children(base));
+	put(inventory, .name = "child", .layers = "1 2");
+	assert_true(image_has_children(base));
+	inventory_remove_image(inventory, world_id("child"));
+	assert_false(image_has_children(base));
+}
+
+static void test_intermediate_and_dangling(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *step = put(inventory, .name = "step"), *child;
+
+	assert_true(image_is_dangling(step));
+	assert_false(image_is_intermediate(step));
+	child = put(inventory, .name = "child", .parent = "step", .tags = "c");
+	assert_false(image_is_dangling(step));
+	assert_true(image_is_intermediate(step));
+	assert_false(image_is_dangling(child));
+	assert_false(image_is_intermediate(child));
+	assert_int_equal(inventory_count_images(inventory), 1);
+	put(inventory, .name = "step", .digests = "a@1");
+	assert_false(image_is_intermediate(step));
+	assert_int_equal(inventory_count_images(inventory), 2);
+}
+
+static void test_titles(void **state)
+{
+	struct inventory *inventory = *state;
+	_cleanup_free_ char *digest = xasprintf("a@%s", world_id("1"));
+	_cleanup_free_ char *tagged = image_title(
+		put(inventory, .name = "x", .tags = "host:5000/x:1 b:2", .digests = "z@1"));
+	_cleanup_free_ char *by_digest = image_title(put(inventory, .name = "y", .digests = "a@1"));
+	_cleanup_free_ char *none = image_title(put(inventory, .name = "z"));
+
+	assert_string_equal(tagged, "b:2, host:5000/x:1");
+	assert_string_equal(by_digest, digest);
+	assert_string_equal(none, "<none>");
+}
+
+static void test_clear_forgets_everything(void **state)
+{
+	struct inventory *inventory = *state;
+
+	put(inventory, .name = "x", .tags = "a", .layers = "1", .parent = "y");
+	put(inventory, .name = "y");
+	inventory_put_container(inventory, "1", world_id("x"));
+	inventory_put_container(inventory, "2", world_id("absent"));
+	inventory_clear(inventory);
+	assert_null(inventory->images);
+	assert_null(inventory->containers);
+	assert_null(inventory->references);
+	assert_null(inventory->tallies);
+	assert_int_equal(layers_count(inventory->layers), 0);
+	assert_int_equal(put(inventory, .name = "x")->containers, 0);
+}
+
+/* Whether the generation has changed since the last call. */
+static bool is_new_generation(const struct inventory *inventory)
+{
+	static uint64_t last;
+	bool changed = inventory->generation != last;
+
+	last = inventory->generation;
+	return changed;
+}
+
+static void test_generation_tells_of_each_change(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x", .tags = "a", .size = 1);
+
+	is_new_generation(inventory);
+	put(inventory, .name = "x", .tags = "a", .size = 1);
+	inventory_move_reference(inventory, x, A);
+	assert_false(is_new_generation(inventory));
+	put(inventory, .name = "x", .tags = "a", .size = 1, .layers = "1");
+	assert_true(is_new_generation(inventory));
+	inventory_move_reference(inventory, x, B);
+	assert_true(is_new_generation(inventory));
+	inventory_drop_reference(inventory, x, B);
+	assert_true(is_new_generation(inventory));
+	inventory_put_container(inventory, "1", x->id);
+	assert_true(is_new_generation(inventory));
+	inventory_put_container(inventory, "1", x->id);
+	assert_false(is_new_generation(inventory));
+	inventory_remove_container(inventory, "1");
+	assert_true(is_new_generation(inventory));
+	put(inventory, .name = "x", .tags = "a", .size = 2);
+	assert_true(is_new_generation(inventory));
+	put(inventory, .name = "x", .tags = "a", .size = 2, .labels = "dockergcd.keep=");
+	assert_true(is_new_generation(inventory));
+	inventory_remove_image(inventory, x->id);
+	assert_true(is_new_generation(inventory));
+}
+
+#define inventory_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_finish_takes_what_was_never_begun),
+		inventory_test(test_put_adds_and_updates),
+		inventory_test(test_put_moves_a_reference_from_its_old_image),
+		inventory_test(test_layers_are_facts_that_a_list_leaves_alone),
+		inventory_test(test_an_image_may_have_no_layers_at_all),
+		inventory_test(test_b18_replace_drops_what_is_gone),
+		inventory_test(test_replace_lets_two_images_swap_their_names),
+		inventory_test(test_move_and_drop_reference),
+		inventory_test(test_references_are_sorted),
+		inventory_test(test_resolve_as_docker_looks_it_up),
+		inventory_test(test_containers_hold_images),
+		inventory_test(test_a_container_may_be_known_before_its_image),
+		inventory_test(test_replace_containers),
+		inventory_test(test_children_by_parent_are_counted),
+		inventory_test(test_children_by_layers),
+		inventory_test(test_intermediate_and_dangling),
+		inventory_test(test_titles),
+		inventory_test(test_clear_forgets_everything),
+		inventory_test(test_generation_tells_of_each_change),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Watched and unwatched time: a clock of its own, moved by the tests. */
+#include "test.h"
+
+#include "core/ledger.h"
+
+#define SECOND NSEC_PER_SEC
+#define A "docker.io/library/a:latest"
+#define B "docker.io/library/b:latest"
+
+static struct ledger_entry *add(struct world *w, const char *id)
+{
+	return ledger_add(&w->ledger, id, ORIGIN_PULLED, w->now);
+}
+
+static void watch(struct world *w, nsec_t duration)
+{
+	w->now += duration;
+	ledger_observe(&w->ledger, w->now);
+}
+
+/* The daemon is stopped, or the engine away. */
+static void be_away(struct world *w, nsec_t duration)
+{
+	w->now += duration;
+	ledger_watch_begin(&w->ledger, w->now);
+}
+
+static nsec_t unused(struct world *w, const struct ledger_entry *entry)
+{
+	return ledger_unused(&w->ledger, entry, w->now);
+}
+
+static void test_watched_time_counts(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	assert_nsec_equal(unused(w, entry), 0);
+	watch(w, 5 * HOUR);
+	assert_nsec_equal(unused(w, entry), 5 * HOUR);
+}
+
+static void test_b12_absence_does_not_count(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	watch(w, HOUR);
+	be_away(w, 400 * HOUR);
+	assert_int_equal(w->ledger.unobserved, 400 * 3600);
+	assert_nsec_equal(unused(w, entry), HOUR);
+	watch(w, 335 * HOUR);
+	assert_nsec_equal(unused(w, entry), 336 * HOUR);
+}
+
+static void test_b12_several_absences_add_up(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *before = add(w, "x"), *between;
+
+	watch(w, HOUR);
+	be_away(w, DAY);
+	watch(w, HOUR);
+	between = add(w, "y");
+	be_away(w, WEEK);
+	watch(w, HOUR);
+	assert_nsec_equal(unused(w, before), 3 * HOUR);
+	assert_nsec_equal(unused(w, between), HOUR);
+}
+
+static void test_b12_a_use_after_the_absence_starts_anew(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	be_away(w, DAY);
+	watch(w, HOUR);
+	ledger_touch(&w->ledger, "x", w->now, w->now);
+	watch(w, 2 * HOUR);
+	assert_nsec_equal(unused(w, entry), 2 * HOUR);
+}
+
+static void test_b12_an_event_replayed_from_within_the_gap(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+	nsec_t used;
+
+	watch(w, HOUR);
+	used = w->now + 10 * HOUR;
+	be_away(w, 30 * HOUR);
+	ledger_touch(&w->ledger, "x", used, w->now);
+	assert_nsec_equal(entry->last_used, used);
+	/* The 20 hours from then on were not watched. */
+	assert_nsec_equal(unused(w, entry), 0);
+	watch(w, 3 * HOUR);
+	assert_nsec_equal(unused(w, entry), 3 * HOUR);
+}
+
+static void test_b12_an_event_replayed_from_before_the_gap(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+	nsec_t used;
+
+	watch(w, 5 * HOUR);
+	used = w->now - HOUR;
+	be_away(w, 30 * HOUR);
+	ledger_touch(&w->ledger, "x", used, w->now);
+	assert_nsec_equal(unused(w, entry), HOUR);
+}
+
+static void test_b12_an_event_replayed_over_two_gaps_never_ages(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+	nsec_t used;
+
+	/* The stream breaks again before it has replayed anything. */
+	used = w->now + HOUR;
+	be_away(w, 10 * HOUR);
+	watch(w, SECOND);
+	be_away(w, 10 * HOUR);
+	ledger_touch(&w->ledger, "x", used, w->now);
+	assert_true(unused(w, entry) <= SECOND);
+}
+
+static void test_b12_fractions_of_seconds_keep_longer(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	watch(w, HOUR);
+	be_away(w, SECOND / 2);
+	assert_int_equal(w->ledger.unobserved, 1);
+	assert_true(unused(w, entry) <= HOUR);
+	assert_true(unused(w, entry) >= HOUR - SECOND);
+	/* A replayed use never looks older than it is either. */
+	ledger_touch(&w->ledger, "x", w->now - SECOND / 4, w->now);
+	assert_nsec_equal(unused(w, entry), 0);
+}
+
+static void test_b12_once_from_cron_ages_nothing(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	for (int day = 0; day < 60; day++)
+		be_away(w, DAY);
+	assert_nsec_equal(unused(w, entry), 0);
+}
+
+static void test_the_first_watch_has_no_gap(void **state)
+{
+	struct world *w = *state;
+
+	w->ledger.observed_until = 0;
+	ledger_watch_begin(&w->ledger, w->now);
+	assert_int_equal(w->ledger.unobserved, 0);
+	assert_nsec_equal(w->ledger.observed_until, w->now);
+}
+
+static void test_a_clock_set_back_makes_no_negative_time(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	w->now -= DAY;
+	ledger_observe(&w->ledger, w->now);
+	ledger_watch_begin(&w->ledger, w->now);
+	assert_int_equal(w->ledger.unobserved, 0);
+	assert_nsec_equal(unused(w, entry), 0);
+	/* From here on it goes on as usual. */
+	watch(w, 25 * HOUR);
+	assert_nsec_equal(unused(w, entry), HOUR);
+}
+
+static void test_watched_since_a_point_in_time(void **state)
+{
+	struct world *w = *state;
+	nsec_t since = w->now;
+	int64_t then = w->ledger.unobserved;
+
+	watch(w, HOUR);
+	be_away(w, DAY);
+	assert_nsec_equal(ledger_watched_since(&w->ledger, since, then, w->now), HOUR);
+	assert_nsec_equal(ledger_watched_since(&w->ledger, w->now + HOUR, then, w->now), 0);
+}
+
+/* An image that was asked for, seen for the first time now. */
+static struct ledger_entry *adopt(struct world *w, const char *name, const char *tags)
+{
+	struct image *image = world_add(w, .name = name, .tags = tags, .origin = "none");
+	struct ledger_entry *entry = add(w, image->id);
+
+	ledger_sync_names(&w->ledger, entry, image, w->now);
+	return entry;
+}
+
+static void test_b9_adopted_images_keep_their_times_and_their_order(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *known = add(w, "known"), *a, *b;
+
+	watch(w, HOUR);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - 4 * WEEK);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY);
+	b = adopt(w, "b", "b");
+	a = adopt(w, "a", "a");
+	assert_nsec_equal(a->last_used, w->now - 4 * WEEK);
+	assert_nsec_equal(b->last_used, w->now - DAY);
+	/* But nobody watched all that time. */
+	assert_nsec_equal(unused(w, a), 0);
+	assert_nsec_equal(unused(w, b), 0);
+	assert_nsec_equal(unused(w, known), HOUR);
+	watch(w, 2 * HOUR);
+	assert_nsec_equal(unused(w, a), 2 * HOUR);
+	assert_nsec_equal(unused(w, b), 2 * HOUR);
+	assert_nsec_equal(unused(w, known), 3 * HOUR);
+}
+
+static void test_b9_adopted_under_two_names_has_the_later_time(void **state)
+{
+	struct world *w = *state;
+
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - WEEK);
+	assert_nsec_equal(adopt(w, "x", "a b")->last_used, w->now - DAY);
+	assert_int_equal(w->ledger.tracked.count, 0);
+
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY);
+	assert_nsec_equal(adopt(w, "y", "a b")->last_used, w->now - DAY);
+}
+
+static void test_b9_adoption_never_lowers_a_known_time(void **state)
+{
+	struct world *w = *state;
+
+	world_add(w, .name = "x", .tags = "a", .idle = HOUR);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
+	ledger_sync_names(&w->ledger, world_entry(w, "x"), world_image(w, "x"), w->now);
+	assert_true(world_entry(w, "x")->tracked);
+	assert_nsec_equal(world_entry(w, "x")->last_used, w->now - HOUR);
+}
+
+static void test_b9_asked_for_in_the_future_is_now(void **state)
+{
+	struct world *w = *state;
+
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now + WEEK);
+	assert_nsec_equal(adopt(w, "x", "a")->last_used, w->now);
+}
+
+static void test_b9_an_adopted_image_is_touched_by_its_event(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry;
+
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
+	entry = adopt(w, "x", "a");
+	ledger_touch(&w->ledger, entry->id, w->now, w->now);
+	assert_nsec_equal(entry->last_used, w->now);
+	watch(w, HOUR);
+	assert_nsec_equal(unused(w, entry), HOUR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		world_test(test_watched_time_counts),
+		world_test(test_b12_absence_does_not_count),
+		world_test(test_b12_several_absences_add_up),
+		world_test(test_b12_a_use_after_the_absence_starts_anew),
+		world_test(test_b12_an_event_replayed_from_within_the_gap),
+		world_test(test_b12_an_event_replayed_from_before_the_gap),
+		world_test(test_b12_an_event_replayed_over_two_gaps_never_ages),
+		world_test(test_b12_fractions_of_seconds_keep_longer),
+		world_test(test_b12_once_from_cron_ages_nothing),
+		world_test(test_the_first_watch_has_no_gap),
+		world_test(test_a_clock_set_back_makes_no_negative_time),
+		world_test(test_watched_since_a_point_in_time),
+		world_test(test_b9_adopted_images_keep_their_times_and_their_order),
+		world_test(test_b9_adopted_under_two_names_has_the_later_time),
+		world_test(test_b9_adoption_never_lowers_a_known_time),
+		world_test(test_b9_asked_for_in_the_future_is_now),
+		world_test(test_b9_an_adopted_image_is_touched_by_its_event),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
