@@ -10,6 +10,7 @@
 
 #include "daemon/daemon.h"
 #include "io/detach.h"
+#include "io/endpoint.h"
 #include "io/files.h"
 #include "io/service.h"
 
@@ -182,9 +183,11 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	struct daemon *daemon;
 	int code;
 
-	if (service_is_managed()) {
+	if (line->foreground || line->options.once) {
+		/* A terminal's, or a script's. */
+	} else if (service_is_managed()) {
 		log_open(LOG_TO_MANAGER);
-	} else if (!line->foreground && !line->options.once) {
+	} else {
 		/* A reload must find it from the root folder. */
 		if (line->config)
 			line->config = config = path_absolute(line->config);
@@ -223,11 +226,15 @@ int main(int argc, char **argv)
 	struct command_line line = {};
 	_cleanup_(settings_finish) struct settings settings = {};
 	_cleanup_strings_ struct strings errors = {};
+	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_error_ struct error error = {};
 	_cleanup_free_ char *name = NULL, *text = NULL;
 	int code = parse_command_line(argc, argv, &line);
 
 	if (code >= 0)
 		return code;
+	if (line.options.host && endpoint_parse(line.options.host, false, &endpoint, &error) < 0)
+		return complain("--host", error.message);
 	line.options.load_settings = load_settings;
 	line.options.ready = on_ready;
 	line.options.userdata = &line;

@@ -100,7 +100,10 @@ struct container *inventory_find_container(const struct inventory *inventory, co
  */
 bool image_is_intermediate(const struct image *image);
 
-/* Nameless, and docker shows it as <none>. */
+/*
+ * Without a tag: docker shows it as <none> and prunes it as dangling, a digest left from a pull or
+ * not (moby: ImagesPrune).
+ */
 bool image_is_dangling(const struct image *image);
 
 /* Whether another image is built on this one, by its parent or by its layers. */

@@ -59,9 +59,9 @@ void ledger_finish(struct ledger *ledger);
 
 struct ledger_entry *ledger_find(const struct ledger *ledger, const char *id);
 
-/* Adds an image that has no entry yet, used and first seen now. */
+/* Adds an image that has no entry yet, used and first seen at `when`. */
 struct ledger_entry *ledger_add(
-	struct ledger *ledger, const char *id, enum origin origin, nsec_t now);
+	struct ledger *ledger, const char *id, enum origin origin, nsec_t when);
 void ledger_remove(struct ledger *ledger, const char *id);
 
 /*
@@ -85,7 +85,8 @@ void ledger_learn_origin(
 
 /*
  * Brings the entry's names up to date and gives it what was tracked under one of them. For an entry
- * that was added just now, last use becomes that of what was tracked: touch it after this.
+ * that was added just now (first seen at `now`), last use becomes that of what was tracked: touch
+ * it after this.
  */
 void ledger_sync_names(
 	struct ledger *ledger, struct ledger_entry *entry, const struct image *image, nsec_t now);

@@ -33,9 +33,9 @@ struct apply {
 
 void apply_event(const struct apply *apply, const struct engine_event *event, nsec_t now);
 
-/* The answer to a question: the image is in the inventory. */
+/* The answer to a question: the image as it is now, which may have taken names from others. */
 void apply_image(const struct apply *apply, const struct question *question,
-	const struct image *image, nsec_t now);
+	const struct image_record *record, nsec_t now);
 
 /*
  * The answer to a question about a container: the image it holds, or NULL where it is gone; then

@@ -33,12 +33,13 @@ struct questions {
 void question_finish(struct question *question);
 void questions_finish(struct questions *questions);
 
-/* Adds a question; takes its strings over. The same one again is merged: the latest time counts. */
-void questions_add(struct questions *questions, struct question *question);
+/* Whether both ask the same. */
+bool question_equals(const struct question *a, const struct question *b);
+/* The same one again: the latest time counts. Takes `again` over. */
+void question_merge(struct question *question, struct question *again);
 
-/* NULL if there is none of that kind and name. */
-struct question *questions_find(
-	const struct questions *questions, enum question_kind kind, const char *name);
+/* Adds a question, or merges it with the same one. Takes it over. */
+void questions_add(struct questions *questions, struct question *question);
 
 /* Takes the oldest out, only_uses: the oldest that is a use. False if there is none. */
 bool questions_take(struct questions *questions, bool only_uses, struct question *ret);

@@ -142,6 +142,23 @@ static void read_group(struct reading *reading, config_setting_t *group, const c
 	}
 }
 
+/* What is wrong with an address at first sight; the rest shows when it is used. */
+static void check_host(struct reading *reading, const config_t *config)
+{
+	static const char *const schemes[] = { "unix", "tcp", "http", "https" };
+	const char *host = reading->settings->engine_host, *separator = strstr(host, "://");
+
+	for (size_t i = 0; separator && i < ARRAY_SIZE(schemes); i++)
+		if (strlen(schemes[i]) == (size_t)(separator - host) &&
+			strncmp(host, schemes[i], strlen(schemes[i])) == 0)
+			return;
+	if (separator)
+		settings_complain(reading, config_lookup(config, "engine.host"),
+			"engine.host: \"%s\": must begin with unix://, tcp://, http:// or https:// "
+			"(for ssh://, forward the engine's socket by ssh -L)",
+			host);
+}
+
 static void check_whole(struct reading *reading, const config_t *config)
 {
 	struct settings *settings = reading->settings;
@@ -200,6 +217,7 @@ int settings_parse(const char *file, const char *text, struct settings *ret, str
 	}
 	settings_init(&settings);
 	read_group(&reading, config_root_setting(&config), "");
+	check_host(&reading, &config);
 	if (errors->count == before)
 		check_whole(&reading, &config);
 	if (errors->count > before)

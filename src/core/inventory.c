@@ -372,7 +372,7 @@ bool image_is_intermediate(const struct image *image)
 
 bool image_is_dangling(const struct image *image)
 {
-	return is_nameless(image) && image->children == 0;
+	return image->references.count == 0 && image->children == 0;
 }
 
 bool image_has_children(const struct image *image)

@@ -56,21 +56,6 @@ struct ledger_entry *ledger_find(const struct ledger *ledger, const char *id)
 	return entry;
 }
 
-struct ledger_entry *ledger_add(
-	struct ledger *ledger, const char *id, enum origin origin, nsec_t now)
-{
-	struct ledger_entry *entry = xcalloc(1, sizeof(*entry));
-
-	entry->id = xstrdup(id);
-	entry->origin = origin;
-	entry->named = origin != ORIGIN_BUILT;
-	entry->first_seen = entry->last_used = now;
-	entry->unobserved = ledger->unobserved;
-	HASH_ADD_KEYPTR(hh, ledger->entries, entry->id, strlen(entry->id), entry);
-	ledger->generation++;
-	return entry;
-}
-
 void ledger_remove(struct ledger *ledger, const char *id)
 {
 	struct ledger_entry *entry = ledger_find(ledger, id);
@@ -108,6 +93,21 @@ static int64_t unobserved_at(const struct ledger *ledger, nsec_t when, int64_t a
 	if (ledger->gap_length <= 0 || behind <= 0)
 		return ledger->unobserved;
 	return MAX(ledger->unobserved - seconds_rounded_up(behind), at_least);
+}
+
+struct ledger_entry *ledger_add(
+	struct ledger *ledger, const char *id, enum origin origin, nsec_t when)
+{
+	struct ledger_entry *entry = xcalloc(1, sizeof(*entry));
+
+	entry->id = xstrdup(id);
+	entry->origin = origin;
+	entry->named = origin != ORIGIN_BUILT;
+	entry->first_seen = entry->last_used = when;
+	entry->unobserved = unobserved_at(ledger, when, 0);
+	HASH_ADD_KEYPTR(hh, ledger->entries, entry->id, strlen(entry->id), entry);
+	ledger->generation++;
+	return entry;
 }
 
 void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now)

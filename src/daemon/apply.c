@@ -8,6 +8,7 @@ static void note_image(const struct apply *apply, const struct image *image,
 	const struct question *question, nsec_t now)
 {
 	struct ledger_entry *entry = ledger_find(apply->ledger, image->id);
+	nsec_t seen = question->is_use ? MIN(question->when, now) : now;
 	bool is_new = !entry;
 
 	if (is_new && image_is_intermediate(image))
@@ -19,24 +20,51 @@ static void note_image(const struct apply *apply, const struct image *image,
 			origin = question->origin;
 		else if (apply->digests_prove_pull && image->digests.count > 0)
 			origin = ORIGIN_PULLED;
-		entry = ledger_add(apply->ledger, image->id, origin, now);
+		entry = ledger_add(apply->ledger, image->id, origin, seen);
 		entry->inferred = !question->has_origin;
 	} else if (question->has_origin) {
 		ledger_learn_origin(apply->ledger, entry, question->origin, question->when);
 	}
-	ledger_sync_names(apply->ledger, entry, image, now);
+	ledger_sync_names(apply->ledger, entry, image, seen);
 	if (question->is_use)
 		ledger_touch(apply->ledger, image->id, question->when, now);
 	if (is_new)
 		apply->handler.arrived(apply->userdata, image);
 }
 
-void apply_image(const struct apply *apply, const struct question *question,
-	const struct image *image, nsec_t now)
+/* The image that has this name now, if it is another one than the one that takes it. */
+static struct image *find_loser(
+	const struct apply *apply, const char *canonical, const char *winner_id)
 {
-	const struct image *parent =
-		image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
+	struct image *image = inventory_find_reference(apply->inventory, canonical);
 
+	return image && !streq(image->id, winner_id) ? image : NULL;
+}
+
+static void note_loss(const struct apply *apply, const struct image *loser, nsec_t now)
+{
+	struct ledger_entry *entry = ledger_find(apply->ledger, loser->id);
+
+	if (entry)
+		ledger_sync_names(apply->ledger, entry, loser, now);
+}
+
+void apply_image(const struct apply *apply, const struct question *question,
+	const struct image_record *record, nsec_t now)
+{
+	const struct image *image, *parent;
+
+	for (size_t i = 0; i < record->references.count; i++) {
+		const char *name = record->references.items[i];
+		struct image *loser = find_loser(apply, name, record->id);
+
+		if (!loser)
+			continue;
+		inventory_drop_reference(apply->inventory, loser, name);
+		note_loss(apply, loser, now);
+	}
+	image = inventory_put_image(apply->inventory, record);
+	parent = image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
 	/* A step of a build that now has the next one on top is no image of its own any more. */
 	if (parent)
 		ledger_drop_step(apply->ledger, parent);
@@ -134,7 +162,8 @@ static void container_event(const struct apply *apply, const struct engine_event
 {
 	const struct container *container =
 		inventory_find_container(apply->inventory, event->actor);
-	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY;
+	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY,
+	     is_open = container && !container->image_id;
 	_cleanup_free_ char *id = container && container->image_id
 		? xstrdup(container->image_id)
 		: find_container_image(apply, event);
@@ -145,7 +174,7 @@ static void container_event(const struct apply *apply, const struct engine_event
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, event->time, now);
-	else if (!is_gone)
+	else if (!is_gone || is_open)
 		ask_container(apply, event);
 }
 
@@ -164,18 +193,15 @@ static void ask_named(const struct apply *apply, const char *text, struct questi
 static void move_tag(const struct apply *apply, struct image *image, const char *name, nsec_t now)
 {
 	_cleanup_free_ char *canonical = NULL;
-	struct ledger_entry *entry;
-	struct image *before;
+	struct image *loser;
 
-	if (reference_canonicalise(name, &canonical) < 0)
+	if (reference_canonicalise(name, &canonical) < 0 ||
+		inventory_find_reference(apply->inventory, canonical) == image)
 		return;
-	before = inventory_find_reference(apply->inventory, canonical);
-	if (before == image)
-		return;
+	loser = find_loser(apply, canonical, image->id);
 	inventory_move_reference(apply->inventory, image, canonical);
-	entry = before ? ledger_find(apply->ledger, before->id) : NULL;
-	if (entry)
-		ledger_sync_names(apply->ledger, entry, before, now);
+	if (loser)
+		note_loss(apply, loser, now);
 	apply->handler.grown(apply->userdata);
 }
 

@@ -292,11 +292,15 @@ static void on_measured(void *userdata, struct engine_answer *answer)
 		cycle->usage = answer->usage;
 		cycle->outcome.before = answer->usage;
 	} else {
-		/* The age rule does not need it. */
-		log_error("disk usage unknown, images are not collected by size: %s",
-			answer->message);
 		cycle->usage = (struct usage){};
-		cycle->failure = -1;
+		/* The age rule does without; without a limit it was for people only. */
+		if (cycle->settings->policy.max_total_size > 0) {
+			log_error("disk usage unknown, images are not collected by size: %s",
+				answer->message);
+			cycle->failure = -1;
+		} else {
+			log_debug("disk usage unknown: %s", answer->message);
+		}
 	}
 	plan_and_remove(cycle);
 }

@@ -16,8 +16,8 @@
 
 /* Sizes are measured this long after the first of many images at the latest. */
 #define SETTLE_MAX (30 * NSEC_PER_SEC)
-/* After a failed collection, doubled each time up to the interval. */
-#define BACKOFF_FIRST (30 * NSEC_PER_SEC)
+/* After a failed list or collection, doubled each time up to the interval. */
+#define BACKOFF_FIRST NSEC_PER_SEC
 
 struct daemon {
 	struct daemon_options options;
@@ -183,9 +183,9 @@ static void on_reconciled(void *userdata)
 
 	learned(daemon);
 	if (collect && daemon->trigger == TRIGGER_START)
-		log_info("watching %zu images, %zu containers",
+		log_info("watching; images: %zu, containers: %u",
 			inventory_count_images(&daemon->inventory),
-			(size_t)HASH_COUNT(daemon->inventory.containers));
+			HASH_COUNT(daemon->inventory.containers));
 	daemon->collect_listed = false;
 	if (collect)
 		cycle_trigger(daemon->cycle, daemon->trigger);
@@ -410,6 +410,17 @@ static void reload(struct daemon *daemon)
 	timer_arm(daemon->interval_timer, daemon->settings.interval);
 }
 
+static void collect_now(struct daemon *daemon)
+{
+	log_info("collection asked for");
+	if (!daemon->watching)
+		log_warning("not now: there is no engine");
+	else if (watch_is_loaded(daemon->watch))
+		cycle_trigger(daemon->cycle, TRIGGER_REQUEST);
+	else
+		daemon->trigger = TRIGGER_REQUEST; /* follows the first lists anyway */
+}
+
 static void on_signal(evutil_socket_t number, short what _unused_, void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -422,12 +433,7 @@ static void on_signal(evutil_socket_t number, short what _unused_, void *userdat
 		update_status(daemon);
 		break;
 	case SIGUSR1:
-		log_info("collection asked for");
-		if (daemon->watching && watch_is_loaded(daemon->watch))
-			cycle_trigger(daemon->cycle, TRIGGER_REQUEST);
-		else
-			log_warning(
-				"not now: there is no engine, or its images are not listed yet");
+		collect_now(daemon);
 		break;
 	default:
 		log_info("stopping");

@@ -18,31 +18,32 @@ void questions_finish(struct questions *questions)
 	*questions = (struct questions){};
 }
 
-struct question *questions_find(
-	const struct questions *questions, enum question_kind kind, const char *name)
+bool question_equals(const struct question *a, const struct question *b)
 {
-	for (size_t i = 0; i < questions->count; i++)
-		if (questions->items[i].kind == kind && streq(questions->items[i].name, name))
-			return &questions->items[i];
-	return NULL;
+	return a->kind == b->kind && streq(a->name, b->name);
+}
+
+void question_merge(struct question *question, struct question *again)
+{
+	question->is_use = question->is_use || again->is_use;
+	question->when = MAX(question->when, again->when);
+	if (again->has_origin && !question->has_origin) {
+		question->has_origin = true;
+		question->origin = again->origin;
+	}
+	question_finish(again);
 }
 
 void questions_add(struct questions *questions, struct question *question)
 {
-	struct question *known = questions_find(questions, question->kind, question->name);
-
-	if (!known) {
-		*array_push(questions) = *question;
-		*question = (struct question){};
-		return;
+	for (size_t i = 0; i < questions->count; i++) {
+		if (question_equals(&questions->items[i], question)) {
+			question_merge(&questions->items[i], question);
+			return;
+		}
 	}
-	known->is_use = known->is_use || question->is_use;
-	known->when = MAX(known->when, question->when);
-	if (question->has_origin && !known->has_origin) {
-		known->has_origin = true;
-		known->origin = question->origin;
-	}
-	question_finish(question);
+	*array_push(questions) = *question;
+	*question = (struct question){};
 }
 
 static void remove_at(struct questions *questions, size_t i)

@@ -27,6 +27,7 @@ void removal_cancel(struct removing *removing)
 	if (!removing)
 		return;
 	engine_cancel(removing->call);
+	watch_set_removing(removing->context.watch, false);
 	removing_free(removing);
 }
 
@@ -146,7 +147,8 @@ void removal_start(const struct removal_context *context, const char *id, enum r
 	removing->id = xstrdup(id);
 	removing->planned = planned;
 	removing->prune = image &&
-		policy_may_prune(context->policy, context->inventory, context->ledger, image, clock_now());
+		policy_may_prune(
+			context->policy, context->inventory, context->ledger, image, clock_now());
 	removing->done = done;
 	removing->userdata = userdata;
 	*ret = removing;

@@ -118,6 +118,12 @@ static void on_open(void *userdata, struct question *question)
 {
 	struct watch *watch = userdata;
 
+	/* Which image a container holds does not change: the answer under way will do. */
+	if (watch->ask && question->kind == QUESTION_CONTAINER &&
+		question_equals(&watch->asked, question)) {
+		question_merge(&watch->asked, question);
+		return;
+	}
 	questions_add(&watch->questions, question);
 	if (watch->questions.count > QUESTIONS_MAX)
 		watch_reconcile(watch);
@@ -180,8 +186,7 @@ static void on_image(void *userdata, struct engine_answer *answer)
 
 	watch->ask = NULL;
 	if (answer->result == ENGINE_OK) {
-		apply_image(&watch->apply, question,
-			inventory_put_image(watch->apply.inventory, &answer->image), clock_now());
+		apply_image(&watch->apply, question, &answer->image, clock_now());
 	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question->name)) {
 		watch_image_gone(watch, question->name);
 	} else {

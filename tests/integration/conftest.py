@@ -1,0 +1,152 @@
+"""Integration tests: the daemon as a process, against a scripted engine and a real dockerd.
+
+    /usr/bin/python3 -m pytest tests/integration --engine all          # or: scripted, real
+
+They need Python 3.11 and pytest, and for the real engine root, docker.io, docker-registry and
+busybox-static; all of them Debian's. DOCKERGCD names the binary, else it is build/dockergcd. The
+same tests run on both engines; what only a scripted one can do (faults, versions, counting
+requests) takes the fixture `scripted`. `--engine scripted` leaves out what needs a real engine;
+nothing is ever skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import Daemon, end_leftovers
+from engines import Engine
+from real_engine import RealEngine
+from scripted_engine import ScriptedEngine
+
+
+NEEDS = {"scripted": {"real"}, "real": {"scripted", "scripted_engine"}}
+"""The fixtures of engines that were not asked for."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=("scripted", "real", "all"), default="all",
+                     help="which engines the tests run on (default: all)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = metafunc.config.getoption("--engine")
+    kinds = ["scripted", "real"] if wanted == "all" else [wanted]
+    for name in ("engine", "restartable"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out, rather than skips, what needs an engine that was not asked for."""
+    unwanted = NEEDS.get(config.getoption("--engine"), set())
+    dropped = [item for item in items if unwanted & set(getattr(item, "fixturenames", ()))]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A scratch directory with a short name: a socket's path has at most 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="dgc-", dir="/var/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def shared_real_engine() -> Iterator[RealEngine]:
+    """One real engine for all tests that do not stop it."""
+    engine = RealEngine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def scripted(directory: Path) -> Iterator[ScriptedEngine]:
+    """A scripted engine of API 1.41, started."""
+    engine = ScriptedEngine(directory)
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def real(shared_real_engine: RealEngine) -> Iterator[RealEngine]:
+    """The shared real engine, without images and containers."""
+    shared_real_engine.clear()
+    yield shared_real_engine
+    shared_real_engine.clear()
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """An empty engine: scripted, then real."""
+    chosen: Engine = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+def restartable(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine of the test's own, which it may stop, kill and start."""
+    if request.param == "scripted":
+        yield request.getfixturevalue("scripted")
+        return
+    engine = RealEngine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def scripted_engine(directory: Path) -> Iterator[Callable[..., ScriptedEngine]]:
+    """Makes and starts a scripted engine with these arguments (API versions, TCP …)."""
+    made: list[ScriptedEngine] = []
+
+    def make(**arguments: Any) -> ScriptedEngine:
+        made.append(ScriptedEngine(directory, **arguments))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def daemon(directory: Path) -> Iterator[Callable[..., Daemon]]:
+    """Makes a daemon for an engine, not started; at the end whatever still runs is ended.
+
+    The second and later ones share the first one's directories: cache file, config, log.
+    """
+    made: list[Daemon] = []
+
+    def make(engine: Engine | str, settings: dict[str, Any] | None = None,
+             **arguments: Any) -> Daemon:
+        host = engine if isinstance(engine, str) else engine.host
+        made.append(Daemon(directory / "daemon", host, settings, **arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+    end_leftovers(directory / "daemon")
+    for each in made:
+        each.check_no_client_was_run()
+
+
+@pytest.fixture
+def watch(daemon: Callable[..., Daemon]) -> Callable[..., Daemon]:
+    """Starts a daemon with these settings and waits until it watches."""
+    def start(engine: Engine, gc: dict[str, Any] | None = None,
+              images: dict[str, Any] | None = None, **arguments: Any) -> Daemon:
+        settings = {"gc": gc or {}, "images": images or {}}
+        made = daemon(engine, settings, **arguments)
+        assert isinstance(made, Daemon)
+        return made.start().wait_watching()
+
+    return start

@@ -1,0 +1,158 @@
+"""Images made on the spot: chosen sizes, chosen labels, shared layers, no registry needed.
+
+An image is plain data here. Both engines take the very same bytes, so an image's ID (the digest
+of its configuration) is known before it is pulled or loaded, and equal on both.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import io
+import json
+import random
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BUSYBOX = Path("/bin/busybox")
+"""A static binary: the only program that a container of these images can run."""
+
+MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
+LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+MB = 1000 * 1000
+"""What Docker prints as 1MB."""
+
+
+def digest(data: bytes) -> str:
+    """The digest of some bytes as engines write it."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def chain_ids(diff_ids: list[str]) -> list[str]:
+    """The chain ID of each prefix of a stack of layers, bottom first (OCI image spec)."""
+    chains: list[str] = []
+    for diff_id in diff_ids:
+        chains.append(digest(f"{chains[-1]} {diff_id}".encode()) if chains else diff_id)
+    return chains
+
+
+def make_tar(files: dict[str, bytes], mode: int = 0o755) -> bytes:
+    """A tar of regular files that is the same bytes each time."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            info.mode = mode
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: an uncompressed tar, and the bytes in it that an engine counts."""
+
+    tar: bytes = field(repr=False)
+    size: int
+
+    @functools.cached_property
+    def diff_id(self) -> str:
+        return digest(self.tar)
+
+    @functools.cached_property
+    def blob(self) -> bytes:
+        """The layer as a registry holds it."""
+        return gzip.compress(self.tar, compresslevel=1, mtime=0)
+
+
+def layer_of(files: dict[str, bytes]) -> Layer:
+    """A layer with these files."""
+    return Layer(make_tar(files), sum(map(len, files.values())))
+
+
+def layer(name: str, size: int) -> Layer:
+    """A layer of SIZE bytes that no compression makes smaller; the same NAME, the same bytes."""
+    return layer_of({name: random.Random(name).randbytes(size)})
+
+
+@functools.cache
+def busybox_layer() -> Layer:
+    """What a container needs to run `/bin/busybox sleep`."""
+    return layer_of({"bin/busybox": BUSYBOX.read_bytes()})
+
+
+@dataclass(frozen=True)
+class Image:
+    """Layers, bottom first, and labels."""
+
+    layers: tuple[Layer, ...]
+    labels: tuple[tuple[str, str], ...] = ()
+    comment: str = ""
+
+    @functools.cached_property
+    def config(self) -> bytes:
+        """The configuration, whose digest is the image's ID."""
+        return json.dumps({
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "2020-01-01T00:00:00Z",
+            "comment": self.comment,
+            "config": {
+                "Cmd": ["/bin/busybox", "sleep", "3600"],
+                "Labels": dict(self.labels) or None,
+            },
+            "history": [
+                {"created": "2020-01-01T00:00:00Z", "created_by": f"layer {number}"}
+                for number, _ in enumerate(self.layers)
+            ],
+            "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in self.layers]},
+        }).encode()
+
+    @property
+    def id(self) -> str:
+        return digest(self.config)
+
+    @property
+    def size(self) -> int:
+        """What the engine calls its Size."""
+        return sum(each.size for each in self.layers)
+
+    @functools.cached_property
+    def manifest(self) -> bytes:
+        """The manifest, whose digest is the one in RepoDigests."""
+        return json.dumps({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": {"mediaType": CONFIG_TYPE, "size": len(self.config),
+                       "digest": self.id},
+            "layers": [{"mediaType": LAYER_TYPE, "size": len(each.blob),
+                        "digest": digest(each.blob)} for each in self.layers],
+        }).encode()
+
+    def archive(self, *references: str) -> bytes:
+        """The image as `docker save` writes it, for `docker load`."""
+        config_name = self.id.removeprefix("sha256:") + ".json"
+        names = [f"{number}/layer.tar" for number, _ in enumerate(self.layers)]
+        manifest = [{"Config": config_name, "RepoTags": list(references) or None,
+                     "Layers": names}]
+        return make_tar({
+            config_name: self.config,
+            **{name: each.tar for name, each in zip(names, self.layers)},
+            "manifest.json": json.dumps(manifest).encode(),
+        })
+
+
+def image(name: str, size: int = MB, *, base: Image | None = None, runnable: bool = False,
+          labels: dict[str, str] | None = None) -> Image:
+    """An image whose own layer is called NAME and has SIZE bytes, on top of BASE's layers.
+
+    A runnable one stands on the busybox layer, which all runnable images share.
+    """
+    below: tuple[Layer, ...] = base.layers if base else ()
+    if runnable and busybox_layer() not in below:
+        below = (busybox_layer(), *below)
+    return Image((*below, layer(name, size)), tuple((labels or {}).items()), comment=name)

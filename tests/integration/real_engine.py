@@ -1,0 +1,252 @@
+"""A real dockerd and a real registry of the tests' own, which leave nothing behind.
+
+Both are Debian's (docker.io, docker-registry). The engine lives in private mount, PID and cgroup
+namespaces (see real_engine_init.py) and holds its images on a tmpfs there: when the first process
+of the PID namespace goes, so do dockerd, containerd, containers and mounts; cgroups are removed
+here. That works with cgroup v1, v2 and the hybrid layout. It needs root.
+
+A test that wants a real engine and cannot have it fails: nothing here skips.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine_client import EngineClient
+from images import MANIFEST_TYPE, Image, digest
+from real_engine_init import DOCKERD, cgroup_mounts
+
+INIT = Path(__file__).with_name("real_engine_init.py")
+REGISTRY = "/usr/bin/docker-registry"
+UP_WITHIN = 60.0
+OWN_DEATH = ["setpriv", "--pdeathsig", "KILL"]
+"""Put before a command: it ends when this process does, however that ends."""
+
+
+class RigError(Exception):
+    """The engine or the registry does not come up; the message holds the end of its log."""
+
+
+def _require(program: str, package: str) -> None:
+    if not shutil.which(program):
+        raise RigError(f"no {program}: apt-get install {package}")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+
+
+class Registry:
+    """Debian's docker-registry on a loopback port, its contents in memory."""
+
+    def __init__(self, directory: Path) -> None:
+        _require(REGISTRY, "docker-registry")
+        self._log = directory / "registry.log"
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        config = directory / "registry.yml"
+        config.write_text(json.dumps({
+            "version": 0.1, "log": {"level": "warn"}, "storage": {"inmemory": {}},
+            "http": {"addr": self.host},
+        }))
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen([*OWN_DEATH, REGISTRY, "serve", str(config)],
+                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + UP_WITHIN
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise RigError(f"docker-registry does not come up:\n{_tail(self._log)}")
+            time.sleep(0.05)
+
+    def push(self, reference: str, image: Image) -> None:
+        """Puts an image there by the registry's HTTP API, version 2."""
+        name, _, tag = reference.removeprefix(self.host + "/").rpartition(":")
+        for blob in (image.config, *(each.blob for each in image.layers)):
+            self._push_blob(name, blob)
+        self._request("PUT", f"/v2/{name}/manifests/{tag}", image.manifest, MANIFEST_TYPE)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _push_blob(self, name: str, blob: bytes) -> None:
+        headers = self._request("POST", f"/v2/{name}/blobs/uploads/")
+        target = urlsplit(headers["Location"])
+        query = f"{target.query}&digest={digest(blob)}".lstrip("&")
+        self._request("PUT", f"{target.path}?{query}", blob, "application/octet-stream")
+
+    def _request(self, method: str, path: str, body: bytes = b"",
+                 content_type: str = "") -> http.client.HTTPMessage:
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        try:
+            connection.request(method, path, body,
+                               {"Content-Type": content_type} if content_type else {})
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise RigError(f"registry: {method} {path}: {response.status} {answer!r}")
+        return response.headers
+
+    def _answers(self) -> bool:
+        try:
+            self._request("GET", "/v2/")
+        except (OSError, RigError):
+            return False
+        return True
+
+
+class Cgroups:
+    """One group in every hierarchy, to be the root of the engine's cgroup namespace."""
+
+    def __init__(self, name: str) -> None:
+        self.paths: list[Path] = []
+        for _, point, _ in cgroup_mounts():
+            path = Path(point, name)
+            with contextlib.suppress(OSError):
+                path.mkdir()
+                self.paths.append(path)
+                self._fill_cpuset(path)
+
+    def enter(self) -> None:
+        """Moves the calling process there."""
+        for path in self.paths:
+            with contextlib.suppress(OSError):
+                (path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove(self) -> None:
+        """Removes the groups and those below, which empty as their processes go."""
+        deadline = time.monotonic() + 10
+        while self.paths:
+            for path in list(self.paths):
+                for directory, _, _ in os.walk(path, topdown=False):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(directory)
+                if not path.exists():
+                    self.paths.remove(path)
+            if self.paths and time.monotonic() > deadline:
+                raise RigError(f"cgroups cannot be removed: {self.paths}")
+            time.sleep(0.02)
+
+    @staticmethod
+    def _fill_cpuset(path: Path) -> None:
+        """A new cpuset of cgroup v1 takes no process before it has processors and memory."""
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if (path.parent / "cpuset.cpus").exists() and (path.parent / name).exists():
+                (path / name).write_text((path.parent / name).read_text())
+
+
+class RealEngine:
+    """A throwaway dockerd with a registry."""
+
+    kind = "real"
+
+    def __init__(self) -> None:
+        if os.geteuid() != 0:
+            raise RigError("a real engine needs root (or --engine scripted)")
+        _require(DOCKERD, "docker.io")
+        self.directory = Path(tempfile.mkdtemp(prefix="dgc-engine-", dir="/var/tmp"))
+        self.directory.chmod(0o711)
+        for name in ("data", "exec"):
+            (self.directory / name).mkdir()
+        (self.directory / "daemon.json").write_text("{}")
+        self.socket_path = self.directory / "docker.sock"
+        self.client = EngineClient(self.socket_path)
+        self._log = self.directory / "dockerd.log"
+        self._cgroups = Cgroups(self.directory.name)
+        self._init: subprocess.Popen[str] | None = None
+        self._registry: Registry | None = None
+        try:
+            self._registry = Registry(self.directory)
+            self._init = self._unshare()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def host(self) -> str:
+        """For DOCKER_HOST."""
+        return f"unix://{self.socket_path}"
+
+    @property
+    def registry(self) -> str:
+        """HOST:PORT."""
+        assert self._registry is not None
+        return self._registry.host
+
+    def push(self, reference: str, image: Image) -> None:
+        """Puts an image into the registry."""
+        assert self._registry is not None
+        self._registry.push(reference, image)
+
+    def clear(self) -> None:
+        """No image, no container."""
+        self.client.clear()
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._tell("start")
+        deadline = time.monotonic() + UP_WITHIN
+        while not self.client.ping():
+            assert self._init is not None
+            if self._init.poll() is not None or time.monotonic() > deadline:
+                raise RigError(f"dockerd does not come up:\n{_tail(self._log)}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """By SIGTERM; its containers stop."""
+        self._tell("stop")
+
+    def kill(self) -> None:
+        """By SIGKILL."""
+        self._tell("kill")
+
+    def freeze(self) -> None:
+        """By SIGSTOP: connections are taken, nothing is answered."""
+        self._tell("freeze")
+
+    def thaw(self) -> None:
+        self._tell("thaw")
+
+    def close(self) -> None:
+        """Ends everything and leaves nothing behind."""
+        if self._init is not None:
+            self._init.kill()
+            self._init.communicate()
+        if self._registry is not None:
+            self._registry.close()
+        self._cgroups.remove()
+        shutil.rmtree(self.directory)
+
+    def _unshare(self) -> subprocess.Popen[str]:
+        command = [
+            *OWN_DEATH, "unshare", "--mount", "--pid", "--cgroup", "--fork", "--kill-child",
+            "--propagation", "private", sys.executable, str(INIT), str(self.directory),
+        ]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=log, text=True, preexec_fn=self._cgroups.enter)
+
+    def _tell(self, command: str) -> None:
+        assert self._init is not None and self._init.stdin and self._init.stdout
+        answer = ""
+        with contextlib.suppress(BrokenPipeError):
+            self._init.stdin.write(command + "\n")
+            self._init.stdin.flush()
+            answer = self._init.stdout.readline().strip()
+        if answer != "done":
+            raise RigError(f"engine: {command}: {answer or 'gone'}\n{_tail(self._log)}")

@@ -1,0 +1,136 @@
+"""PID 1 of a real engine's private namespaces: makes the mounts, keeps the dockerd.
+
+Started by real_engine.py as `unshare … real_engine_init.py DIR`, in a mount, PID and cgroup
+namespace of its own. Takes commands on stdin, a line each, and answers each with a line:
+`start`, `stop`, `kill`, `freeze`, `thaw`. At the end of stdin it exits, and with it, because it
+is PID 1, everything in the namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DOCKERD = "/usr/sbin/dockerd"
+STOP_WITHIN = 30.0
+
+
+def mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)
+
+
+def cgroup_mounts() -> list[tuple[str, str, str]]:
+    """Type, mount point and options of every cgroup hierarchy, as this machine has them."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        if kind in ("cgroup", "cgroup2"):
+            wanted = [each for each in options.split(",") if each not in ("rw", "ro")]
+            found.append((kind, left.split()[4], ",".join(wanted)))
+    return found
+
+
+def mount_cgroups() -> None:
+    """The same layout, seen from the cgroup namespace: containers land below our own groups."""
+    hierarchies = cgroup_mounts()
+    if any(point == "/sys/fs/cgroup" for _, point, _ in hierarchies):
+        subprocess.run(["umount", "-l", "/sys/fs/cgroup"], check=True)
+        mount("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
+        return
+    subprocess.run(["umount", "-R", "-l", "/sys/fs/cgroup"], check=True)
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
+    for kind, point, options in hierarchies:
+        os.makedirs(point, exist_ok=True)
+        mount("-t", kind, *(["-o", options] if options else []), kind, point)
+
+
+def make_mounts(directory: Path) -> None:
+    """Whatever dockerd and containerd write outside their own directories goes to a tmpfs."""
+    mount("-t", "proc", "proc", "/proc")
+    data = directory / "data"
+    mount("-t", "tmpfs", "-o", "size=2g,mode=711", "tmpfs", str(data))
+    for name in ("docker", "etc", "work"):
+        (data / name).mkdir()
+    layers = f"lowerdir=/etc,upperdir={data}/etc,workdir={data}/work"
+    mount("-t", "overlay", "-o", layers, "overlay", "/etc")  # /etc/docker/key.json
+    for scratch in ("/run", "/opt", "/var/lib/cni"):
+        if os.path.isdir(scratch):
+            mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch)
+    mount_cgroups()
+
+
+class Engine:
+    """The one dockerd."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        directory = self._directory
+        (directory / "docker.pid").unlink(missing_ok=True)
+        self._process = subprocess.Popen([
+            DOCKERD, "--config-file", str(directory / "daemon.json"),
+            "--data-root", str(directory / "data/docker"),
+            "--exec-root", str(directory / "exec"),
+            "--pidfile", str(directory / "docker.pid"),
+            "--host", f"unix://{directory}/docker.sock",
+            "--iptables=false", "--ip6tables=false", "--bridge=none",
+        ], stdin=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+    def end(self, number: signal.Signals) -> None:
+        """Ends it and waits for that."""
+        self.send(number)
+        deadline = time.monotonic() + STOP_WITHIN
+        while self.running():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"dockerd does not end on {number.name}")
+            time.sleep(0.02)
+
+    def running(self) -> bool:
+        assert self._process is not None
+        return self._process.poll() is None
+
+
+def reap(*_signal: object) -> None:
+    """Collects what has ended: orphans come to PID 1.
+
+    Else dockerd takes the zombie of its old containerd for a live one, and waits for it in vain.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def main(directory: Path) -> None:
+    make_mounts(directory)
+    signal.signal(signal.SIGCHLD, reap)
+    engine = Engine(directory)
+    commands = {
+        "start": engine.start,
+        "stop": lambda: engine.end(signal.SIGTERM),
+        "kill": lambda: engine.end(signal.SIGKILL),
+        "freeze": lambda: engine.send(signal.SIGSTOP),
+        "thaw": lambda: engine.send(signal.SIGCONT),
+    }
+    for line in sys.stdin:
+        try:
+            commands[line.strip()]()
+        except (OSError, TimeoutError) as error:
+            print(f"failed: {error}", flush=True)
+        else:
+            print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

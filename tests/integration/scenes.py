@@ -1,0 +1,77 @@
+"""What many tests begin with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from cache import Cache
+from engines import Engine
+from images import MB, Image, image
+
+ARRIVAL = 10**9
+"""An image that is new may be taken as used when its event has been looked into, in ns."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """An image under a reference of the registry's."""
+
+    reference: str
+    image: Image
+
+    @property
+    def id(self) -> str:
+        return self.image.id
+
+
+def offered(engine: Engine, name: str, size: int = MB, *, tag: str = "1",
+            **arguments: Any) -> Pulled:
+    """An image in the registry, not pulled: `name:tag`, with content named after it."""
+    made = Pulled(f"{engine.registry}/{name}:{tag}", image(f"{name}-{tag}", size, **arguments))
+    engine.push(made.reference, made.image)
+    return made
+
+
+def pulled(engine: Engine, name: str, size: int = MB, *, tag: str = "1",
+           **arguments: Any) -> Pulled:
+    """An image in the registry and in the engine."""
+    made = offered(engine, name, size, tag=tag, **arguments)
+    assert engine.client.pull(made.reference) == made.id
+    return made
+
+
+def loaded(engine: Engine, reference: str, size: int = MB, **arguments: Any) -> Image:
+    """An image that came by `docker load`."""
+    made = image(reference, size, **arguments)
+    engine.client.load(made.archive(reference))
+    return made
+
+
+def used(engine: Engine, reference: str) -> int:
+    """Uses an image: a container is created and removed. Returns when, in nanoseconds."""
+    begin = time.time_ns()
+    engine.client.remove_container(engine.client.create(reference))
+    return event_time(engine, begin, "container", "destroy")
+
+
+def event_time(engine: Engine, since_ns: int, kind: str, action: str) -> int:
+    """The engine's own time of the last such event since then."""
+    times = [event["timeNano"] for event in engine.client.events(since_ns)
+             if (event["Type"], event["Action"]) == (kind, action)]
+    assert times, f"no {kind} {action} event"
+    return int(times[-1])
+
+
+def present(engine: Engine, *images: Pulled | Image) -> list[bool]:
+    """Which of the images are there, even if nothing but all=1 shows them."""
+    ids = engine.client.image_ids(everything=True)
+    return [each.id in ids for each in images]
+
+
+def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,
+         action: str) -> bool:
+    """Whether the image's last use is its arrival: its event, or the look that it led to."""
+    event = event_time(engine, since_ns, "image", action)
+    return event <= cache.last_used(image.id) <= event + ARRIVAL

@@ -1,0 +1,367 @@
+"""What is removed, when, and in which order: B20 to B25 and the settings of `gc`."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+import faults
+from cache import format_time, parse_time
+from daemon import Daemon, Texts
+from engines import Engine
+from images import MB, image
+from scenes import Pulled, loaded, present, pulled, used
+from scripted_engine import ScriptedEngine
+
+Watch = Callable[..., Daemon]
+
+WEEK = 7 * 24 * 3600
+
+
+def three(engine: Engine) -> list[Pulled]:
+    """Images of 1 MB each; least recently used first: b, c, a."""
+    images = {name: pulled(engine, name) for name in "abc"}
+    used(engine, images["a"].reference)
+    return [images[name] for name in "bca"]
+
+
+def limit(daemon: Daemon, **gc: object) -> None:
+    """Puts these settings in force and collects."""
+    daemon.configure({"gc": gc})
+    daemon.signal(signal.SIGHUP)
+    daemon.fence()
+
+
+# The age rule
+
+def test_images_unused_for_longer_than_max_unused_go_at_start_up(watch: Watch,
+                                                                 engine: Engine) -> None:
+    daemon = watch(engine, {"max_unused": "4w"})
+    old, young = pulled(engine, "old"), pulled(engine, "young")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(4 * WEEK + 60, old.id)
+    daemon.make_older(4 * WEEK - 3600, young.id)
+    daemon.start()
+    daemon.wait(lambda: present(engine, old, young) == [False, True], "the old one's removal")
+    daemon.fence()
+    assert present(engine, old, young) == [False, True]
+    assert daemon.stop().ids == {young.id}
+
+
+def test_b20_the_timer_collects_what_has_become_too_old_meanwhile(watch: Watch,
+                                                                  engine: Engine) -> None:
+    daemon = watch(engine, {"max_unused": "2s", "interval": "1s", "grace": "1s"})
+    begin = time.monotonic()
+    app = pulled(engine, "app")
+    daemon.wait(lambda: present(engine, app) == [False], "its removal")
+    assert time.monotonic() - begin > 1.9
+
+
+def test_b12_time_in_which_nobody_watched_does_not_count(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine, {"max_unused": "4w"})
+    image = pulled(engine, "app")
+    daemon.fence()
+    daemon.stop()
+
+    def five_weeks_later(content: dict[str, object]) -> None:
+        for entry in [content, *content["images"]]:  # type: ignore[misc]
+            for key in ("first_seen", "last_used", "observed_until"):
+                if key in entry:
+                    entry[key] = format_time(parse_time(entry[key]) - 5 * WEEK * 10**9)
+
+    daemon.edit_cache(five_weeks_later)
+    daemon.start().wait_watching()
+    daemon.fence()
+    assert present(engine, image) == [True]
+    assert daemon.stop().content["unobserved_seconds"] >= 5 * WEEK - 60
+
+
+def test_b20_sigusr1_collects(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine, {"max_unused": "1s"})
+    image = pulled(engine, "app")
+    seen = time.monotonic()
+    daemon.wait(lambda: time.monotonic() - seen > 1.1, "the image to age")
+    assert present(engine, image) == [True], "nothing else has collected"
+    daemon.collect()
+    daemon.wait(lambda: present(engine, image) == [False], "its removal")
+
+
+# The size rule
+
+def test_b20_crossing_the_threshold_collects_once_the_pulls_have_settled(watch: Watch,
+                                                                         engine: Engine) -> None:
+    daemon = watch(engine, {"max_total_size": "2.5MB"})
+    a, b = pulled(engine, "a"), pulled(engine, "b")
+    daemon.fence()
+    assert present(engine, a, b) == [True, True]
+    used(engine, a.reference)
+    c = pulled(engine, "c")
+    daemon.wait(lambda: present(engine, a, b, c) == [True, False, True], "b's removal")
+    removed = daemon.wait(lambda: Texts.REMOVED.search(daemon.log), "a line about it")
+    assert (removed["what"], removed["reason"]) == (b.reference, "over-size")
+
+
+@pytest.mark.parametrize(("maximum", "target", "left"), [
+    ("2.5MB", "", [False, True, True]),
+    ("3MB", "", [True, True, True]),
+    ("2999999", "", [False, True, True]),
+    ("2.5MB", "1.5MB", [False, False, True]),
+    ("2.5MB", "1MB", [False, False, True]),
+    ("2.5MB", "999kB", [False, False, False]),
+    ("3MB", "1MB", [True, True, True]),
+    ("0", "", [True, True, True]),
+])
+def test_b24_the_shortest_prefix_that_gets_there_goes(watch: Watch, engine: Engine, maximum: str,
+                                                      target: str, left: list[bool]) -> None:
+    daemon = watch(engine)
+    images = three(engine)
+    daemon.fence()
+    limit(daemon, max_total_size=maximum, target_total_size=target)
+    assert present(engine, *images) == left
+
+
+def test_b21_least_recently_used_first(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine)
+    order = three(engine)
+    for size in "2.5MB", "1.5MB", "500kB":
+        limit(daemon, max_total_size=size)
+        order = order[1:]
+        assert engine.client.image_ids() == {each.id for each in order}
+
+
+def test_b21_removals_are_sent_in_order(watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted)
+    images = three(scripted)
+    limit(daemon, max_total_size="1")
+    assert present(scripted, *images) == [False] * 3
+    sent = [each.path.removeprefix("/images/") for each in scripted.requests("DELETE")]
+    positions = [min(sent.index(name) for name in (each.reference, each.id) if name in sent)
+                 for each in images]
+    assert positions == sorted(positions)
+
+
+def test_b21_dangling_images_first_under_size_pressure(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine, images={"manage": ["loaded"]})
+    oldest, moved = loaded(engine, "oldest:1"), loaded(engine, "app:1")
+    new = image("new")
+    engine.client.load(new.archive("app:1"))
+    used(engine, moved.id)
+    daemon.fence()
+    limit(daemon, max_total_size="2.5MB")
+    assert present(engine, oldest, moved, new) == [True, False, True]
+
+
+def test_b24_an_image_that_frees_nothing_does_not_stop_the_rest(watch: Watch,
+                                                                engine: Engine) -> None:
+    """The upper image has no bytes of its own: the space is freed with the one below."""
+    daemon = watch(engine)
+    one = pulled(engine, "twin")
+    two = pulled(engine, "same", base=one.image, size=0)
+    other = pulled(engine, "other")
+    daemon.fence()
+    limit(daemon, max_total_size="1.5MB")
+    assert present(engine, one, two, other) == [False, False, True]
+
+
+def test_b22_an_error_of_the_size_rule_does_not_stop_the_age_rule(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted, {"max_unused": "4w", "max_total_size": "500kB", "grace": "1h"})
+    old, young = pulled(scripted, "old"), pulled(scripted, "young")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(5 * WEEK, old.id)
+    scripted.script("GET", "/system/df", faults.reply(500, {"message": "df is broken"}))
+    daemon.start().wait_log("/system/df")
+    daemon.wait(lambda: present(scripted, old, young) == [False, True], "the old one's removal")
+
+
+# B23
+
+def test_b23_grace_beats_every_rule(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine, {"max_total_size": "500kB", "max_unused": "1s", "grace": "1h"})
+    old, young = pulled(engine, "old"), pulled(engine, "young")
+    daemon.fence()
+    assert present(engine, old, young) == [True, True]
+    daemon.stop()
+    daemon.make_older(2 * 3600, old.id)
+    daemon.start().wait(lambda: present(engine, old, young) == [False, True], "the old one")
+    daemon.fence()
+    assert present(engine, old, young) == [False, True]
+
+
+@pytest.mark.parametrize(("labels", "kept"), [
+    ({"dockergcd.keep": ""}, True), ({"dockergcd.keep": "yes"}, True), ({"other": "1"}, False),
+])
+def test_b23_the_keep_label_protects(watch: Watch, engine: Engine, labels: dict[str, str],
+                                     kept: bool) -> None:
+    daemon = watch(engine, {"max_total_size": "500kB"})
+    image = pulled(engine, "app", labels=labels)
+    bait = pulled(engine, "bait")
+    daemon.wait(lambda: present(engine, bait) == [False], "the other one's removal")
+    daemon.fence()
+    assert present(engine, image) == [kept]
+
+
+def test_b23_still_over_the_limit_it_warns_once_and_waits(watch: Watch,
+                                                          scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted, {"max_total_size": "500kB", "grace": "1h"})
+    pulled(scripted, "app")
+    daemon.wait_log(r"^warning: .*grace")
+    for _ in range(3):
+        daemon.collect()
+    assert daemon.log.count("\nwarning: ") == 1
+    assert not scripted.requests("DELETE")
+
+
+# B25
+
+@pytest.mark.parametrize("body", [
+    {}, {"LayersSize": None}, {"LayersSize": "3MB"}, {"LayersSize": -1}, {"LayersSize": 1.5e99},
+    {"Images": []}, [], "text", {"LayersSize": {"a": 1}},
+], ids=str)
+def test_b25_usage_that_is_no_number_is_an_error_and_nothing_goes(watch: Watch,
+                                                                  scripted: ScriptedEngine,
+                                                                  body: object) -> None:
+    daemon = watch(scripted)
+    image = pulled(scripted, "app")
+    script = scripted.script("GET", "/system/df", faults.reply(200, body))
+    limit(daemon, max_total_size="500kB")
+    daemon.wait_log(r"^(error|warning): .*/system/df")
+    assert present(scripted, image) == [True]
+    assert not scripted.requests("DELETE")
+    script.remove()
+    daemon.collect()
+    daemon.wait(lambda: present(scripted, image) == [False], "removal once the engine tells")
+
+
+@pytest.mark.parametrize(("api", "asked"), [("1.41", None), ("1.44", "image"), ("1.52", "image"),
+                                            ("1.55", "image")])
+def test_b25_usage_is_read_in_every_versions_form(
+        watch: Watch, scripted_engine: Callable[..., ScriptedEngine], api: str,
+        asked: str | None) -> None:
+    engine = scripted_engine(api_max=api)
+    daemon = watch(engine, {"max_total_size": "1.5MB"})
+    old, new = pulled(engine, "old"), pulled(engine, "new")
+    daemon.wait(lambda: present(engine, old, new) == [False, True], "the old one's removal")
+    assert engine.requests("GET", "/system/df")[-1].query.get("type") == asked
+
+
+def test_b27_usage_is_measured_one_request_at_a_time_and_not_per_removal(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted)
+    images = [pulled(scripted, f"app{number}") for number in range(12)]
+    daemon.fence()
+    scripted.script("GET", "/system/df", faults.delay(0.1))
+    scripted.forget_requests()
+    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.collect()
+    daemon.wait(lambda: not any(present(scripted, *images)), "all removals")
+    times = [each.time for each in scripted.requests("GET", "/system/df")]
+    assert len(times) <= 6
+    assert all(later - earlier > 0.09 for earlier, later in zip(times, times[1:]))
+
+
+def test_b28_removals_that_free_nothing_end_the_collection(watch: Watch,
+                                                           scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted)
+    images = [pulled(scripted, f"app{number}") for number in range(10)]
+    daemon.fence()
+    scripted.script("DELETE", "*", faults.reply(200, [{"Untagged": "x:1"}]))
+    scripted.forget_requests()
+    limit(daemon, max_total_size="1")
+    assert all(present(scripted, *images))
+    assert len(scripted.requests("GET", "/system/df")) <= 12
+    assert daemon.alive
+
+
+# Settings
+
+def test_max_removals_caps_one_collection(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine)
+    images = three(engine)
+    daemon.fence()
+    daemon.configure({"gc": {"max_total_size": "1", "max_removals": "1"}})
+    daemon.stop()
+    daemon.start().wait(lambda: not all(present(engine, *images)), "a removal")
+    seen = []
+    while any(present(engine, *images)) and len(seen) < 5:
+        seen.append(sum(present(engine, *images)))
+        daemon.collect()
+    assert seen[0] <= 2 and all(a - b <= 1 for a, b in zip(seen, seen[1:]))
+
+
+@pytest.mark.parametrize("how", ["setting", "option"])
+def test_b34_a_dry_run_says_what_would_go_and_removes_nothing(watch: Watch, engine: Engine,
+                                                              how: str) -> None:
+    options = ("--foreground", "--dry-run") if how == "option" else ("--foreground",)
+    daemon = watch(engine, {"dry_run": how == "setting"}, arguments=options)
+    images = three(engine)
+    daemon.fence()
+    limit(daemon, max_total_size="1.5MB")
+    assert present(engine, *images) == [True, True, True]
+    planned = [each["what"] for each in Texts.PLANNED.finditer(daemon.log)]
+    assert planned[-2:] == [each.reference for each in images[:2]]
+    if isinstance(engine, ScriptedEngine):
+        assert not engine.requests("DELETE")
+
+
+def test_disabled_it_says_the_plan_on_sigusr1_and_removes_nothing(watch: Watch,
+                                                                  engine: Engine) -> None:
+    daemon = watch(engine, {"enabled": False, "max_total_size": "1.5MB"})
+    images = three(engine)
+    daemon.fence()
+    assert present(engine, *images) == [True, True, True]
+    planned = {each["what"] for each in Texts.PLANNED.finditer(daemon.log)}
+    assert planned == {each.reference for each in images[:2]}
+
+
+def test_once_collects_once_saves_and_ends(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine)
+    images = three(engine)
+    daemon.fence()
+    daemon.stop()
+    daemon.configure({"gc": {"max_total_size": "1.5MB"}})
+    daemon.once()
+    assert present(engine, *images) == [False, False, True]
+    assert daemon.cache().ids == {images[2].id}
+
+
+def test_once_as_a_dry_run_changes_neither_engine_nor_cache_file(watch: Watch,
+                                                                 engine: Engine) -> None:
+    daemon = watch(engine)
+    images = three(engine)
+    daemon.fence()
+    daemon.stop()
+    before = daemon.cache_path.read_bytes()
+    daemon.configure({"gc": {"max_total_size": "1.5MB"}})
+    said = daemon.once("--dry-run")
+    planned = [each["what"] for each in Texts.PLANNED.finditer(said)]
+    assert planned == [each.reference for each in images[:2]]
+    assert present(engine, *images) == [True, True, True]
+    assert daemon.cache_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("manage", [["pulled"], ["loaded"], ["pulled", "loaded"], []], ids=str)
+def test_only_origins_in_manage_are_collected(watch: Watch, engine: Engine,
+                                              manage: list[str]) -> None:
+    daemon = watch(engine, images={"manage": manage})
+    by_pull, by_load = pulled(engine, "app"), loaded(engine, "other:1")
+    daemon.fence()
+    limit(daemon, max_total_size="1")
+    assert present(engine, by_pull, by_load) == ["pulled" not in manage, "loaded" not in manage]
+
+
+def test_usage_after_a_collection_is_what_the_engine_measures(watch: Watch,
+                                                              engine: Engine) -> None:
+    daemon = watch(engine, {"max_total_size": "2.5MB", "target_total_size": "1.5MB"})
+    base = pulled(engine, "base")
+    child = pulled(engine, "child", base=base.image)
+    other = pulled(engine, "other")
+    daemon.wait(lambda: engine.client.used() <= 1.5 * MB, "usage below the target")
+    daemon.fence()
+    assert present(engine, base, child, other) == [False, False, True]

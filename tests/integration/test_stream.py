@@ -1,0 +1,156 @@
+"""The event stream: reconnecting, engines that go and come back (B10, B11, B13, B19)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+import faults
+from daemon import Daemon
+from engines import Engine
+from scenes import came, present, pulled, used
+from scripted_engine import ScriptedEngine
+
+Watch = Callable[..., Daemon]
+MakeDaemon = Callable[..., Daemon]
+
+
+
+def test_b10_subscribes_before_it_lists(watch: Watch, scripted: ScriptedEngine) -> None:
+    watch(scripted)
+    paths = [each.path for each in scripted.requests("GET")]
+    assert paths.index("/events") < paths.index("/images/json")
+    assert paths.index("/events") < paths.index("/containers/json")
+    assert "since" in scripted.requests("GET", "/events")[0].query
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["last-chunk", "cut"])
+def test_b13_a_stream_that_closes_is_opened_again_and_nothing_is_lost(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clean: bool) -> None:
+    scripted.script("GET", "/events", faults.stream_ends(3, clean=clean), times=2)
+    watching = daemon(scripted).start().wait_watching()
+    image = pulled(scripted, "app")
+    for _ in range(5):
+        when = used(scripted, image.reference)
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 3, "two reconnects")
+    watching.wait(lambda: scripted.log.listeners, "the third stream")
+    watching.fence()
+    assert watching.stop().last_used(image.id) == when
+
+
+def test_b11_reconnects_from_the_last_event_and_lists_nothing(daemon: MakeDaemon,
+                                                              scripted: ScriptedEngine) -> None:
+    watching = daemon(scripted, {"gc": {"max_total_size": "60GB"}}).start().wait_watching()
+    image = pulled(scripted, "app")
+    when = used(scripted, image.reference)
+    watching.fence()
+    scripted.forget_requests()
+    scripted.log.close()
+    watching.wait(lambda: scripted.requests("GET", "/events"), "the reconnect")
+    since = scripted.requests("GET", "/events")[0].query["since"]
+    assert since == f"{when // 10**9}.{when % 10**9:09d}"
+    later = used(scripted, image.reference)
+    watching.wait_cache(lambda cache: cache.last_used(image.id) == later, "an event thereafter")
+    assert not scripted.requests("GET", "/images/json")
+    assert not scripted.requests("GET", "/system/df")
+
+
+def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    """The ring has run over while nobody listened: what was missed shows in the lists."""
+    watching = daemon(scripted).start().wait_watching()
+    image = pulled(scripted, "app")
+    watching.fence()
+    gate = scripted.script("GET", "/events", faults.reply(503, {"message": "later"}))
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "a refused reconnect")
+    missed = pulled(scripted, "missed")
+    for _ in range(300):
+        scripted.log.publish("image", "tag", image.id, {"name": image.reference})
+    gate.remove()
+    watching.wait_cache(lambda cache: missed.id in cache.ids, "what was missed", within=40)
+
+
+def test_b5_a_stream_cut_within_a_line_loses_nothing(daemon: MakeDaemon,
+                                                     scripted: ScriptedEngine) -> None:
+    scripted.script("GET", "/events", faults.stream_ends(1, mid_line=True), times=1)
+    watching = daemon(scripted).start().wait_watching()
+    image = pulled(scripted, "app")
+    when = used(scripted, image.reference)
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
+    watching.fence()
+    assert watching.stop().last_used(image.id) == when
+
+
+def test_b13_a_silent_stream_stays_open(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    """However short the time-out of requests is: the stream is no request."""
+    watching = daemon(scripted, {"engine": {"request_timeout": "300ms"}}).start().wait_watching()
+    begin = time.monotonic()
+    watching.wait(lambda: time.monotonic() - begin > 1.5, "five times the time-out")
+    watching.fence()
+    assert len(scripted.requests("GET", "/events")) == 1
+
+
+def test_b19_an_engine_that_is_not_there_yet_is_waited_for(daemon: MakeDaemon,
+                                                           scripted: ScriptedEngine) -> None:
+    scripted.stop()
+    watching = daemon(scripted).start()
+    watching.wait_status("Waiting for Docker Engine")
+    begin = time.monotonic()
+    scripted.start()
+    watching.wait_watching()
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_b19_an_engine_that_restarts_is_watched_again(daemon: MakeDaemon, restartable: Engine,
+                                                      end: str) -> None:
+    watching = daemon(restartable, {"gc": {"max_total_size": "60GB"}}).start().wait_watching()
+    before = pulled(restartable, "before")
+    watching.fence()
+    getattr(restartable, end)()
+    watching.wait_status("Waiting for Docker Engine")
+    restartable.start()
+    watching.wait_status("Watching", within=40)
+    begin = time.time_ns()
+    after = pulled(restartable, "after")
+    watching.fence()
+    cache = watching.stop()
+    assert cache.ids == {before.id, after.id}
+    assert {cache.origin(each) for each in cache.ids} == {"pulled"}
+    assert came(cache, restartable, after, begin, "pull")
+
+
+def test_b19_an_engine_that_goes_in_a_collection_is_no_end(watch: Watch,
+                                                           scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted, {"max_unused": "4w"})
+    image = pulled(scripted, "app")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(5 * 7 * 24 * 3600)
+    gate = scripted.script("DELETE", "*", faults.close())
+    daemon.start().wait(lambda: scripted.requests("DELETE"), "a removal")
+    scripted.stop()
+    daemon.wait_status("Waiting for Docker Engine")
+    gate.remove()
+    scripted.start()
+    daemon.wait(lambda: present(scripted, image) == [False], "its removal", within=40)
+
+
+def test_b19_waiting_is_not_spinning(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    scripted.script("*", "*", faults.reply(503, {"message": "not yet"}))
+    watching = daemon(scripted).start()
+    watching.wait_status("Waiting for Docker Engine")
+    begin = time.monotonic()
+    watching.wait(lambda: time.monotonic() - begin > 3, "three seconds")
+    assert 1 <= len(scripted.requests()) <= 30
+
+
+def test_b36_idle_it_asks_nothing(watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted)
+    daemon.fence()
+    scripted.forget_requests()
+    begin = time.monotonic()
+    daemon.wait(lambda: time.monotonic() - begin > 2, "two seconds")
+    assert scripted.requests() == []
