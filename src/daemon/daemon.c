@@ -5,19 +5,14 @@
 #include <signal.h>
 #include <string.h>
 
-#include "core/units.h"
 #include "daemon/cycle.h"
 #include "daemon/report.h"
+#include "daemon/schedule.h"
 #include "daemon/status.h"
 #include "daemon/store.h"
 #include "io/clock.h"
 #include "io/event_stream.h"
 #include "io/service.h"
-
-/* Sizes are measured this long after the first of many images at the latest. */
-#define SETTLE_MAX (30 * NSEC_PER_SEC)
-/* After a failed list or collection, doubled each time up to the interval. */
-#define BACKOFF_FIRST NSEC_PER_SEC
 
 struct daemon {
 	struct daemon_options options;
@@ -33,11 +28,7 @@ struct daemon {
 	struct cycle *cycle;
 	struct store store;
 
-	struct event *interval_timer; /* list anew, then collect */
-	struct event *settle_timer;
-	struct event *backoff_timer;
-	nsec_t backoff; /* the next one's length */
-	nsec_t grown_since; /* the first change that settle_timer is armed for; 0: none */
+	struct schedule *schedule;
 	bool watching;
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
 	bool collect_listed; /* a collection follows the lists that are under way */
@@ -81,16 +72,6 @@ static void list_and_collect(struct daemon *daemon, enum cycle_trigger trigger)
 	daemon->collect_listed = true;
 	daemon->trigger = trigger;
 	watch_reconcile(daemon->watch);
-}
-
-static void retry_later(struct daemon *daemon)
-{
-	nsec_t delay = MIN(daemon->backoff, daemon->settings.interval);
-	char text[FORMAT_MAX];
-
-	log_debug("next try in %s", format_duration(delay, text));
-	timer_arm(daemon->backoff_timer, delay);
-	daemon->backoff = MIN(daemon->backoff * 2, daemon->settings.interval);
 }
 
 static void stop(struct daemon *daemon, int exit_code)
@@ -157,9 +138,7 @@ static void on_away(void *userdata, const char *why)
 	daemon->watching = false;
 	free(daemon->away);
 	daemon->away = xstrdup(why);
-	daemon->grown_since = 0;
-	evtimer_del(daemon->settle_timer);
-	evtimer_del(daemon->backoff_timer);
+	schedule_idle(daemon->schedule);
 	cycle_cancel(daemon->cycle);
 	watch_stop(daemon->watch);
 	learned(daemon);
@@ -199,7 +178,7 @@ static void on_list_failed(void *userdata, const char *why)
 	if (daemon->options.once)
 		stop(daemon, EXIT_FAILURE);
 	else
-		retry_later(daemon);
+		schedule_failed(daemon->schedule);
 }
 
 static void on_arrived(void *userdata, const struct image *image)
@@ -213,16 +192,10 @@ static void on_arrived(void *userdata, const struct image *image)
 static void on_grown(void *userdata)
 {
 	struct daemon *daemon = userdata;
-	nsec_t now = clock_now(), waited;
 
 	learned(daemon);
-	if (daemon->settings.policy.max_total_size == 0)
-		return;
-	if (daemon->grown_since == 0)
-		daemon->grown_since = now;
-	waited = MAX(now - daemon->grown_since, (nsec_t)0);
-	timer_arm(daemon->settle_timer,
-		MAX(MIN(daemon->settings.settle, SETTLE_MAX - waited), (nsec_t)0));
+	if (daemon->settings.policy.max_total_size > 0)
+		schedule_grown(daemon->schedule, clock_now());
 }
 
 static void on_settled(void *userdata)
@@ -249,18 +222,17 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 	if (daemon->options.once)
 		stop(daemon, outcome->result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	else if (outcome->result < 0)
-		retry_later(daemon);
+		schedule_failed(daemon->schedule);
 	else
-		daemon->backoff = BACKOFF_FIRST;
+		schedule_succeeded(daemon->schedule);
 }
 
-/* timers */
+/* schedule */
 
-static void on_interval(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+static void on_interval(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	timer_arm(daemon->interval_timer, daemon->settings.interval);
 	if (!daemon->watching)
 		return;
 	ledger_observe(&daemon->ledger, clock_now());
@@ -268,17 +240,14 @@ static void on_interval(evutil_socket_t fd _unused_, short what _unused_, void *
 	list_and_collect(daemon, TRIGGER_TIMER);
 }
 
-static void on_settle(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+static void on_quiet(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	daemon->grown_since = 0;
-	/* After a failure, the retry will do. */
-	if (!evtimer_pending(daemon->backoff_timer, NULL))
-		cycle_trigger(daemon->cycle, TRIGGER_SIZE);
+	cycle_trigger(daemon->cycle, TRIGGER_SIZE);
 }
 
-static void on_backoff(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+static void on_retry(void *userdata)
 {
 	list_and_collect(userdata, TRIGGER_SIZE);
 }
@@ -407,7 +376,7 @@ static void reload(struct daemon *daemon)
 		use_engine(daemon, &endpoint);
 	else if (daemon->watching)
 		cycle_trigger(daemon->cycle, TRIGGER_TIMER);
-	timer_arm(daemon->interval_timer, daemon->settings.interval);
+	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 }
 
 static void collect_now(struct daemon *daemon)
@@ -454,15 +423,6 @@ static void create_signals(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static struct event *new_timer(struct daemon *daemon, event_callback_fn fn)
-{
-	struct event *timer = evtimer_new(daemon->base, fn, daemon);
-
-	if (!timer)
-		abort();
-	return timer;
-}
-
 static void create_parts(struct daemon *daemon)
 {
 	static const struct event_stream_handler stream_handler = {
@@ -483,6 +443,11 @@ static void create_parts(struct daemon *daemon)
 		.changed = on_cycle_changed,
 		.finished = on_cycle_finished,
 	};
+	static const struct schedule_handler schedule_handler = {
+		.interval = on_interval,
+		.settled = on_quiet,
+		.retry = on_retry,
+	};
 	struct removal_context context;
 
 	daemon->stream = event_stream_create(daemon->base, daemon->engine, &stream_handler, daemon);
@@ -496,9 +461,7 @@ static void create_parts(struct daemon *daemon)
 		.policy = &daemon->settings.policy,
 	};
 	daemon->cycle = cycle_create(&context, &daemon->settings, &cycle_handler, daemon);
-	daemon->interval_timer = new_timer(daemon, on_interval);
-	daemon->settle_timer = new_timer(daemon, on_settle);
-	daemon->backoff_timer = new_timer(daemon, on_backoff);
+	daemon->schedule = schedule_create(daemon->base, &schedule_handler, daemon);
 	create_signals(daemon);
 }
 
@@ -513,7 +476,6 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 	daemon->options = *options;
 	daemon->settings = *settings;
 	*settings = (struct settings){};
-	daemon->backoff = BACKOFF_FIRST;
 	daemon->store.file.lock_fd = -1;
 	daemon->store.ledger = &daemon->ledger;
 	daemon->store.inventory = &daemon->inventory;
@@ -542,21 +504,14 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 
 void daemon_destroy(struct daemon *daemon)
 {
-	struct event *events[] = {
-		daemon ? daemon->watchdog : NULL,
-		daemon ? daemon->interval_timer : NULL,
-		daemon ? daemon->settle_timer : NULL,
-		daemon ? daemon->backoff_timer : NULL,
-	};
-
 	if (!daemon)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
 		if (daemon->signals[i])
 			event_free(daemon->signals[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-		if (events[i])
-			event_free(events[i]);
+	if (daemon->watchdog)
+		event_free(daemon->watchdog);
+	schedule_destroy(daemon->schedule);
 	cycle_destroy(daemon->cycle);
 	watch_destroy(daemon->watch);
 	event_stream_destroy(daemon->stream);
@@ -576,7 +531,7 @@ int daemon_run(struct daemon *daemon)
 {
 	report_mode(daemon);
 	daemon->watchdog = service_watchdog_create(daemon->base);
-	timer_arm(daemon->interval_timer, daemon->settings.interval);
+	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 	service_ready();
 	if (daemon->options.ready)
 		daemon->options.ready(daemon->options.userdata);

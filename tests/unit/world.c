@@ -142,7 +142,7 @@ struct image *world_add_spec(struct world *world, const struct spec *spec)
 {
 	_cleanup_(image_record_finish) struct image_record record = world_record(spec);
 	struct image *image = inventory_put_image(&world->inventory, &record);
-	nsec_t used = world->now - spec->idle, end = world->ledger.gap_end;
+	nsec_t used = world->now - spec->idle;
 	enum origin origin = ORIGIN_PULLED;
 	struct ledger_entry *entry;
 
@@ -151,9 +151,6 @@ struct image *world_add_spec(struct world *world, const struct spec *spec)
 	require(!spec->origin || origin_parse(spec->origin, &origin) == 0, "origin");
 	entry = ledger_add(&world->ledger, image->id, origin, used);
 	ledger_sync_names(&world->ledger, entry, image, used);
-	/* What of the time nobody watched lies after the use. */
-	if (used < end)
-		entry->unobserved -= MIN(end - used, world->ledger.gap_length) / NSEC_PER_SEC;
 	return image;
 }
 
