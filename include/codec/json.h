@@ -20,6 +20,13 @@ int json_read(const char *data, size_t length, enum json_type type, struct json_
 /* A member of that type, NULL if it is missing, null or of another type. */
 struct json_object *json_member(struct json_object *object, const char *key, enum json_type type);
 
+/*
+ * An optional member: NULL in *ret if it is missing or null. Returns 0, or -EBADMSG with *error if
+ * it is of another type.
+ */
+int json_optional(struct json_object *object, const char *key, enum json_type type,
+	struct json_object **ret, struct error *error) _warn_unused_;
+
 /* A member's string, NULL if it is missing or something else. Good as long as the object. */
 const char *json_text(struct json_object *object, const char *key);
 

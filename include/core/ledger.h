@@ -40,6 +40,7 @@ struct ledger_entry {
 struct tracked_reference {
 	char *canonical;
 	nsec_t last_used;
+	bool imported; /* from elastic-package's cache: managed even if it was there before us */
 };
 
 struct ledger {
@@ -83,13 +84,16 @@ void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now
 void ledger_learn_origin(
 	struct ledger *ledger, struct ledger_entry *entry, enum origin origin, nsec_t when);
 
-/*
- * Brings the entry's names up to date and gives it what was tracked under one of them. For an entry
- * that was added just now (first seen at `now`), last use becomes that of what was tracked: touch
- * it after this.
- */
+/* Brings the entry's names up to date. */
 void ledger_sync_names(
-	struct ledger *ledger, struct ledger_entry *entry, const struct image *image, nsec_t now);
+	struct ledger *ledger, struct ledger_entry *entry, const struct image *image);
+
+/*
+ * The image was last used at `last_used`, long before we watched: none of the time from then to now
+ * counts as watched.
+ */
+void ledger_backdate(
+	struct ledger *ledger, struct ledger_entry *entry, nsec_t last_used, nsec_t now);
 
 /*
  * The inventory has just been replaced by a full list: new images get an entry, those that are gone
@@ -113,7 +117,7 @@ nsec_t ledger_watched_since(
 nsec_t ledger_unused(const struct ledger *ledger, const struct ledger_entry *entry, nsec_t now);
 
 /* A reference of a cache file that was asked for at `last_used`. Takes canonical over. */
-void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used);
+void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used, bool imported);
 
 /* Whether none of the images that we know is in the inventory, though we know some. */
 bool ledger_is_foreign(const struct ledger *ledger, const struct inventory *inventory);

@@ -10,6 +10,7 @@
 #include "core/base.h"
 #include "core/inventory.h"
 #include "core/ledger.h"
+#include "core/policy.h"
 #include "daemon/questions.h"
 
 struct apply_handler {
@@ -26,6 +27,7 @@ struct apply_handler {
 struct apply {
 	struct inventory *inventory;
 	struct ledger *ledger;
+	const struct policy *policy;
 	bool digests_prove_pull; /* see engine_digests_prove_pull() */
 	struct apply_handler handler;
 	void *userdata;

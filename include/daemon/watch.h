@@ -10,6 +10,7 @@
 #include "core/base.h"
 #include "core/inventory.h"
 #include "core/ledger.h"
+#include "core/policy.h"
 #include "io/engine.h"
 
 struct watch;
@@ -29,9 +30,10 @@ struct watch_handler {
 	void (*settled)(void *userdata);
 };
 
-/* The inventory and the ledger stay the caller's. */
+/* The inventory, the ledger and the policy stay the caller's. */
 struct watch *watch_create(struct engine *engine, struct inventory *inventory,
-	struct ledger *ledger, const struct watch_handler *handler, void *userdata);
+	struct ledger *ledger, const struct policy *policy, const struct watch_handler *handler,
+	void *userdata);
 void watch_destroy(struct watch *watch);
 
 /*

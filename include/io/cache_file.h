@@ -28,7 +28,7 @@ int cache_file_lock(struct cache_file *file, struct error *error) _warn_unused_;
 
 /*
  * Reads it; the caller frees. Returns 0, -ENOENT if there is none, -EINVAL for what is no regular
- * file or another user's, or another -errno; all but -ENOENT with *error.
+ * file or, unless we are root, another user's, or another -errno; all but -ENOENT with *error.
  */
 int cache_file_load(const struct cache_file *file, char **ret, size_t *ret_length,
 	struct error *error) _warn_unused_;

@@ -6,8 +6,9 @@
 #include "core/base.h"
 
 /*
- * Reads a regular file, NUL-terminated behind *ret_length bytes; the caller frees. Returns 0 or
- * -errno: -EINVAL for what is no regular file, -EFBIG above max.
+ * Reads a file, NUL-terminated behind *ret_length bytes; the caller frees. Returns 0 or
+ * -errno: -EINVAL or -EISDIR for what is no file, -EFBIG above max. A character device is taken:
+ * /dev/null is a fine way to say "nothing".
  */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_length) _warn_unused_;
 

@@ -158,7 +158,9 @@ int decode_usage(const char *data, size_t length, struct usage *ret, struct erro
 
 	if (r < 0)
 		return r;
-	image_usage = json_member(object, "ImageUsage", json_type_object);
+	r = json_optional(object, "ImageUsage", json_type_object, &image_usage, error);
+	if (r < 0)
+		return r;
 	if (image_usage)
 		r = read_image_usage(image_usage, &size, error);
 	else

@@ -27,7 +27,12 @@ int json_read(const char *data, size_t length, enum json_type type, struct json_
 	r = json_tokener_get_error(tokener);
 	if (r == json_tokener_continue)
 		error_set(error, "not JSON: it ends too early");
-	else if (r != json_tokener_success)
+	else if (r == json_tokener_success && json_tokener_get_parse_end(tokener) < length) {
+		/* A NUL ends it for json-c. */
+		r = json_tokener_error_parse_unexpected;
+		error_set(
+			error, "not JSON: a NUL at byte %zu", json_tokener_get_parse_end(tokener));
+	} else if (r != json_tokener_success)
 		error_set(error, "not JSON: %s at byte %zu", json_tokener_error_desc(r),
 			json_tokener_get_parse_end(tokener));
 	json_tokener_free(tokener);
@@ -51,6 +56,21 @@ struct json_object *json_member(struct json_object *object, const char *key, enu
 		!json_object_is_type(member, type))
 		return NULL;
 	return member;
+}
+
+int json_optional(struct json_object *object, const char *key, enum json_type type,
+	struct json_object **ret, struct error *error)
+{
+	struct json_object *member = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		json_object_object_get_ex(object, key, &member);
+	if (member && !json_object_is_type(member, type)) {
+		error_set(error, "%s is not of type %s", key, json_type_to_name(type));
+		return -EBADMSG;
+	}
+	*ret = member;
+	return 0;
 }
 
 const char *json_text(struct json_object *object, const char *key)

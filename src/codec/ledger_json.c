@@ -53,11 +53,14 @@ static int read_seconds(struct json_object *object, const char *key, int64_t mis
 	return 0;
 }
 
-static bool read_flag(struct json_object *object, const char *key)
+static int read_flag(struct json_object *object, const char *key, bool *ret)
 {
-	struct json_object *member = json_member(object, key, json_type_boolean);
+	struct json_object *member;
 
-	return member && json_object_get_boolean(member);
+	if (json_optional(object, key, json_type_boolean, &member, NULL) < 0)
+		return -EBADMSG;
+	*ret = member && json_object_get_boolean(member);
+	return 0;
 }
 
 static int read_references(struct json_object *object, struct strings *references)
@@ -67,10 +70,11 @@ static int read_references(struct json_object *object, struct strings *reference
 	if (!array)
 		return -EBADMSG;
 	for (size_t i = 0; i < json_object_array_length(array); i++) {
-		const char *text = json_object_get_string(json_object_array_get_idx(array, i));
+		struct json_object *item = json_object_array_get_idx(array, i);
 		char *canonical;
 
-		if (!text || reference_canonicalise(text, &canonical) < 0)
+		if (!json_object_is_type(item, json_type_string) ||
+			reference_canonicalise(json_object_get_string(item), &canonical) < 0)
 			return -EBADMSG;
 		strings_take(references, canonical);
 	}
@@ -87,6 +91,7 @@ static int read_entry(struct json_object *object, struct ledger *ledger, struct 
 	enum origin origin;
 	nsec_t first_seen, last_used;
 	int64_t unobserved;
+	bool tracked, forgotten, named;
 
 	if (!json_text(object, "id") || image_id_normalise(json_text(object, "id"), &id) < 0)
 		return complain(error, "an image", "id");
@@ -106,19 +111,23 @@ static int read_entry(struct json_object *object, struct ledger *ledger, struct 
 	/* Where it is missing, all the time so far was unobserved after that use: keep longer. */
 	if (read_seconds(object, "unobserved_seconds", 0, &unobserved) < 0)
 		return complain(error, what, "unobserved_seconds");
+	if (read_flag(object, "tracked", &tracked) < 0 ||
+		read_flag(object, "forgotten", &forgotten) < 0 ||
+		read_flag(object, "named", &named) < 0)
+		return complain(error, what, "tracked, forgotten or named");
 	entry = ledger_add(ledger, id, origin, first_seen);
 	entry->last_used = last_used;
 	entry->unobserved = MIN(unobserved, ledger->unobserved);
-	entry->tracked = read_flag(object, "tracked");
-	entry->forgotten = read_flag(object, "forgotten");
-	entry->named = entry->named || references.count > 0 || read_flag(object, "named");
+	entry->tracked = tracked;
+	entry->forgotten = forgotten;
+	entry->named = entry->named || references.count > 0 || named;
 	entry->references = references;
 	references = (struct strings){};
 	return 0;
 }
 
-/* { "image_tag", "last_used" }, in our own file and in elastic-package's. */
-static int read_tracked(struct json_object *object, struct ledger *ledger, struct error *error)
+static int add_tracked(
+	struct json_object *object, struct ledger *ledger, bool imported, struct error *error)
 {
 	const char *text = json_text(object, "image_tag");
 	char *canonical;
@@ -130,8 +139,23 @@ static int read_tracked(struct json_object *object, struct ledger *ledger, struc
 		free(canonical);
 		return complain(error, "tracked", "last_used");
 	}
-	ledger_add_tracked(ledger, canonical, last_used);
+	ledger_add_tracked(ledger, canonical, last_used, imported);
 	return 0;
+}
+
+static int read_tracked(struct json_object *object, struct ledger *ledger, struct error *error)
+{
+	bool imported;
+
+	if (read_flag(object, "imported", &imported) < 0)
+		return complain(error, "tracked", "imported");
+	return add_tracked(object, ledger, imported, error);
+}
+
+/* elastic-package's file has the same items as our `tracked`, but means images that it brought. */
+static int read_imported(struct json_object *object, struct ledger *ledger, struct error *error)
+{
+	return add_tracked(object, ledger, true, error);
 }
 
 static int read_array(struct json_object *array, struct ledger *ledger,
@@ -169,7 +193,7 @@ static void fill_in_times(struct ledger *ledger)
 static int read_ledger(struct json_object *object, struct ledger *ledger, struct error *error)
 {
 	struct json_object *images = json_member(object, "images", json_type_array);
-	struct json_object *tracked = json_member(object, "tracked", json_type_array);
+	struct json_object *tracked;
 	const char *engine_id = json_text(object, "engine_id");
 	int64_t version;
 	int r;
@@ -183,6 +207,8 @@ static int read_ledger(struct json_object *object, struct ledger *ledger, struct
 	}
 	if (!images)
 		return complain(error, "", "images");
+	if (json_optional(object, "tracked", json_type_array, &tracked, NULL) < 0)
+		return complain(error, "", "tracked");
 	if (read_optional_time(object, "observed_until", &ledger->observed_until) < 0)
 		return complain(error, "", "observed_until");
 	if (read_optional_time(object, "met", &ledger->met) < 0)
@@ -212,7 +238,7 @@ int ledger_decode(const char *data, size_t length, struct ledger *ret, struct er
 
 	ledger_init(&ledger);
 	if (is_array) {
-		r = read_array(root, &ledger, read_tracked, error);
+		r = read_array(root, &ledger, read_imported, error);
 	} else {
 		r = json_read(data, length, json_type_object, &root, error);
 		if (r == 0)
@@ -303,6 +329,8 @@ static struct json_object *encode_tracked(const struct ledger *ledger)
 
 		put(object, "image_tag", json_object_new_string(familiar));
 		put(object, "last_used", encode_time(tracked->last_used));
+		if (tracked->imported)
+			put(object, "imported", json_object_new_boolean(true));
 		append(array, object);
 	}
 	return array;

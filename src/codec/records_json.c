@@ -40,37 +40,46 @@ static int read_id(struct json_object *object, const char *key, char **ret, stru
 }
 
 /* A name that we cannot read ("<none>:<none>") is none. The containerd store has digests here. */
-static void read_names(struct json_object *object, const char *key, struct image_record *record)
+static int read_names(struct json_object *object, const char *key, struct image_record *record,
+	struct error *error)
 {
-	struct json_object *names = json_member(object, key, json_type_array);
-	size_t count = names ? json_object_array_length(names) : 0;
+	struct json_object *names;
+	int r = json_optional(object, key, json_type_array, &names, error);
+	size_t count = r == 0 && names ? json_object_array_length(names) : 0;
 
 	for (size_t i = 0; i < count; i++) {
-		const char *text = json_object_get_string(json_object_array_get_idx(names, i));
+		struct json_object *name = json_object_array_get_idx(names, i);
 		_cleanup_free_ char *canonical = NULL;
 		struct strings *list;
 
-		if (!text || reference_canonicalise(text, &canonical) < 0)
+		if (!json_object_is_type(name, json_type_string)) {
+			error_set(error, "%s has something else than names", key);
+			return -EBADMSG;
+		}
+		if (reference_canonicalise(json_object_get_string(name), &canonical) < 0)
 			continue;
 		list = reference_has_digest(canonical) ? &record->digests : &record->references;
 		if (!strings_contain(list, canonical))
 			strings_take(list, TAKE_PTR(canonical));
 	}
+	return r;
 }
 
-static void read_labels(struct json_object *object, struct labels *labels)
+static int read_labels(struct json_object *object, struct labels *labels, struct error *error)
 {
-	struct json_object *map = json_member(object, "Labels", json_type_object);
+	struct json_object *map;
 	struct json_object_iter iter;
+	int r = json_optional(object, "Labels", json_type_object, &map, error);
 
-	if (!map)
-		return;
+	if (r < 0 || !map)
+		return r;
 	json_object_object_foreachC(map, iter)
 	{
 		const char *value = json_object_get_string(iter.val);
 
 		labels_add(labels, iter.key, value ? value : "");
 	}
+	return 0;
 }
 
 /* List and inspect call the parent ParentId and Parent, and may have it empty. */
@@ -110,10 +119,12 @@ static int read_listed_image(
 		created < NSEC_MAX / NSEC_PER_SEC)
 		record->created = created * NSEC_PER_SEC;
 	read_parent(object, "ParentId", record);
-	read_names(object, "RepoTags", record);
-	read_names(object, "RepoDigests", record);
-	read_labels(object, &record->labels);
-	return 0;
+	r = read_names(object, "RepoTags", record, error);
+	if (r == 0)
+		r = read_names(object, "RepoDigests", record, error);
+	if (r == 0)
+		r = read_labels(object, &record->labels, error);
+	return r;
 }
 
 int decode_images(const char *data, size_t length, struct image_records *ret, struct error *error)
@@ -149,7 +160,8 @@ static int read_layers(struct json_object *object, struct image_record *record, 
 		return -EBADMSG;
 	}
 	/* An image without layers has no such key. */
-	layers = json_member(rootfs, "Layers", json_type_array);
+	if (json_optional(rootfs, "Layers", json_type_array, &layers, error) < 0)
+		return -EBADMSG;
 	for (size_t i = 0; layers && i < json_object_array_length(layers); i++) {
 		struct json_object *layer = json_object_array_get_idx(layers, i);
 
@@ -185,9 +197,14 @@ int decode_image(const char *data, size_t length, struct image_record *ret, stru
 	if (created && parse_time(created, &record.created) < 0)
 		record.created = 0;
 	read_parent(object, "Parent", &record);
-	read_names(object, "RepoTags", &record);
-	read_names(object, "RepoDigests", &record);
-	read_labels(json_member(object, "Config", json_type_object), &record.labels);
+	r = read_names(object, "RepoTags", &record, error);
+	if (r == 0)
+		r = read_names(object, "RepoDigests", &record, error);
+	if (r == 0)
+		r = read_labels(
+			json_member(object, "Config", json_type_object), &record.labels, error);
+	if (r < 0)
+		return r;
 	*ret = record;
 	record = (struct image_record){};
 	return 0;

@@ -211,8 +211,10 @@ int settings_parse(const char *file, const char *text, struct settings *ret, str
 
 	config_init(&config);
 	if (!config_read_string(&config, text)) {
-		strings_addf(errors, "%s:%d: %s", file, config_error_line(&config),
-			config_error_text(&config));
+		const char *included = config_error_file(&config);
+
+		strings_addf(errors, "%s:%d: %s", included ? included : file,
+			config_error_line(&config), config_error_text(&config));
 		return -EINVAL;
 	}
 	settings_init(&settings);

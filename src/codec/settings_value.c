@@ -10,12 +10,15 @@ void settings_complain(
 	struct reading *reading, const config_setting_t *value, const char *format, ...)
 {
 	_cleanup_free_ char *message = NULL;
+	const char *included;
 	va_list args;
 
 	va_start(args, format);
 	message = xvasprintf(format, args);
 	va_end(args);
-	strings_addf(reading->errors, "%s:%u: %s", reading->file,
+	/* By an @include, which is relative to the working directory. */
+	included = value ? config_setting_source_file(value) : NULL;
+	strings_addf(reading->errors, "%s:%u: %s", included ? included : reading->file,
 		value ? config_setting_source_line(value) : 1, message);
 }
 

@@ -137,73 +137,35 @@ void ledger_learn_origin(
 	ledger->generation++;
 }
 
-/*
- * Time that passed before we knew of the engine is unobserved too. All totals move together, so
- * that nothing else changes.
- */
-static void extend_unobserved(struct ledger *ledger, int64_t seconds)
+void ledger_backdate(
+	struct ledger *ledger, struct ledger_entry *entry, nsec_t last_used, nsec_t now)
 {
-	struct ledger_entry *entry, *next;
+	int64_t seconds = seconds_rounded_up(now - last_used), missing;
+	struct ledger_entry *other, *next;
 
-	ledger->unobserved += seconds;
-	HASH_ITER (hh, ledger->entries, entry, next)
-		entry->unobserved += seconds;
-}
-
-/* The image was asked for, last at `last_used`; all of the time since then counts as unwatched. */
-static void adopt(struct ledger *ledger, struct ledger_entry *entry, nsec_t last_used, nsec_t now)
-{
-	nsec_t age = now - last_used;
-
-	entry->tracked = true;
-	entry->forgotten = false;
-	/* Just added: its last use so far is only when we saw it, which says less. */
-	if (age > 0 && entry->first_seen == now && entry->last_used == now) {
-		int64_t seconds = seconds_rounded_up(age);
-
-		if (seconds > ledger->unobserved)
-			extend_unobserved(ledger, seconds - ledger->unobserved);
-		entry->last_used = last_used;
-		entry->unobserved = ledger->unobserved - seconds;
-	}
+	/* Time from before we watched may exceed the total: all move together, so nothing else
+	 * changes. */
+	missing = MAX(seconds - ledger->unobserved, (int64_t)0);
+	ledger->unobserved += missing;
+	HASH_ITER (hh, ledger->entries, other, next)
+		other->unobserved += missing;
+	entry->last_used = last_used;
+	entry->unobserved = ledger->unobserved - seconds;
 	ledger->generation++;
 }
 
-static void adopt_tracked(
-	struct ledger *ledger, struct ledger_entry *entry, const struct image *image, nsec_t now)
-{
-	nsec_t last_used = 0;
-	bool found = false;
-
-	for (size_t i = ledger->tracked.count; i > 0; i--) {
-		struct tracked_reference *tracked = &ledger->tracked.items[i - 1];
-
-		if (!strings_contain(&image->references, tracked->canonical) &&
-			!strings_contain(&image->digests, tracked->canonical))
-			continue;
-		last_used = found ? MAX(last_used, tracked->last_used) : tracked->last_used;
-		found = true;
-		free(tracked->canonical);
-		*tracked = ledger->tracked.items[--ledger->tracked.count];
-	}
-	if (found)
-		adopt(ledger, entry, last_used, now);
-}
-
-void ledger_sync_names(
-	struct ledger *ledger, struct ledger_entry *entry, const struct image *image, nsec_t now)
+void ledger_sync_names(struct ledger *ledger, struct ledger_entry *entry, const struct image *image)
 {
 	const struct strings *names =
 		image->references.count > 0 ? &image->references : &image->digests;
 
 	if (names->count > 0)
 		entry->named = true;
-	if (!strings_equal(&entry->references, names)) {
-		strings_finish(&entry->references);
-		entry->references = strings_copy(names);
-		ledger->generation++;
-	}
-	adopt_tracked(ledger, entry, image, now);
+	if (strings_equal(&entry->references, names))
+		return;
+	strings_finish(&entry->references);
+	entry->references = strings_copy(names);
+	ledger->generation++;
 }
 
 static void reconcile_image(struct ledger *ledger, const struct image *image, bool first_meeting,
@@ -225,7 +187,7 @@ static void reconcile_image(struct ledger *ledger, const struct image *image, bo
 		entry = ledger_add(ledger, image->id, origin, now);
 		entry->inferred = !first_meeting;
 	}
-	ledger_sync_names(ledger, entry, image, now);
+	ledger_sync_names(ledger, entry, image);
 	if (image->containers > 0)
 		ledger_touch(ledger, image->id, now, now);
 }
@@ -279,13 +241,14 @@ nsec_t ledger_unused(const struct ledger *ledger, const struct ledger_entry *ent
 	return ledger_watched_since(ledger, entry->last_used, entry->unobserved, now);
 }
 
-void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used)
+void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used, bool imported)
 {
 	for (size_t i = 0; i < ledger->tracked.count; i++) {
 		struct tracked_reference *tracked = &ledger->tracked.items[i];
 
 		if (!streq(tracked->canonical, canonical))
 			continue;
+		tracked->imported = tracked->imported || imported;
 		if (last_used > tracked->last_used) {
 			tracked->last_used = last_used;
 			ledger->generation++;
@@ -293,7 +256,11 @@ void ledger_add_tracked(struct ledger *ledger, char *canonical, nsec_t last_used
 		free(canonical);
 		return;
 	}
-	*array_push(&ledger->tracked) = (struct tracked_reference){ canonical, last_used };
+	*array_push(&ledger->tracked) = (struct tracked_reference){
+		.canonical = canonical,
+		.last_used = last_used,
+		.imported = imported,
+	};
 	ledger->generation++;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/apply.h"
 
 #include "core/reference.h"
+#include "core/tracking.h"
 
 /* An image that an event or a list has shown: its entry, and what the event told of it. */
 static void note_image(const struct apply *apply, const struct image *image,
@@ -25,7 +26,8 @@ static void note_image(const struct apply *apply, const struct image *image,
 	} else if (question->has_origin) {
 		ledger_learn_origin(apply->ledger, entry, question->origin, question->when);
 	}
-	ledger_sync_names(apply->ledger, entry, image, seen);
+	ledger_sync_names(apply->ledger, entry, image);
+	tracking_settle(apply->policy, apply->ledger, image, seen);
 	if (question->is_use)
 		ledger_touch(apply->ledger, image->id, question->when, now);
 	if (is_new)
@@ -41,12 +43,12 @@ static struct image *find_loser(
 	return image && !streq(image->id, winner_id) ? image : NULL;
 }
 
-static void note_loss(const struct apply *apply, const struct image *loser, nsec_t now)
+static void note_loss(const struct apply *apply, const struct image *loser)
 {
 	struct ledger_entry *entry = ledger_find(apply->ledger, loser->id);
 
 	if (entry)
-		ledger_sync_names(apply->ledger, entry, loser, now);
+		ledger_sync_names(apply->ledger, entry, loser);
 }
 
 void apply_image(const struct apply *apply, const struct question *question,
@@ -61,7 +63,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 		if (!loser)
 			continue;
 		inventory_drop_reference(apply->inventory, loser, name);
-		note_loss(apply, loser, now);
+		note_loss(apply, loser);
 	}
 	image = inventory_put_image(apply->inventory, record);
 	parent = image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
@@ -201,7 +203,7 @@ static void move_tag(const struct apply *apply, struct image *image, const char 
 	loser = find_loser(apply, canonical, image->id);
 	inventory_move_reference(apply->inventory, image, canonical);
 	if (loser)
-		note_loss(apply, loser, now);
+		note_loss(apply, loser);
 	apply->handler.grown(apply->userdata);
 }
 

@@ -175,6 +175,7 @@ static void on_list_failed(void *userdata, const char *why)
 	struct daemon *daemon = userdata;
 
 	log_error("cannot list images, nothing is collected: %s", why);
+	cycle_cancel(daemon->cycle);
 	if (daemon->options.once)
 		stop(daemon, EXIT_FAILURE);
 	else
@@ -451,8 +452,8 @@ static void create_parts(struct daemon *daemon)
 	struct removal_context context;
 
 	daemon->stream = event_stream_create(daemon->base, daemon->engine, &stream_handler, daemon);
-	daemon->watch = watch_create(
-		daemon->engine, &daemon->inventory, &daemon->ledger, &watch_handler, daemon);
+	daemon->watch = watch_create(daemon->engine, &daemon->inventory, &daemon->ledger,
+		&daemon->settings.policy, &watch_handler, daemon);
 	context = (struct removal_context){
 		.engine = daemon->engine,
 		.watch = daemon->watch,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/tracking.h"
 #include "daemon/apply.h"
 #include "daemon/questions.h"
 #include "daemon/reconcile.h"
@@ -45,7 +46,8 @@ static void on_listed(void *userdata);
 static void on_reconciled(void *userdata, int result, const char *why);
 
 struct watch *watch_create(struct engine *engine, struct inventory *inventory,
-	struct ledger *ledger, const struct watch_handler *handler, void *userdata)
+	struct ledger *ledger, const struct policy *policy, const struct watch_handler *handler,
+	void *userdata)
 {
 	static const struct reconcile_handler reconcile_handler = { on_listed, on_reconciled };
 	struct watch *watch = xcalloc(1, sizeof(*watch));
@@ -55,6 +57,7 @@ struct watch *watch_create(struct engine *engine, struct inventory *inventory,
 	watch->apply = (struct apply){
 		.inventory = inventory,
 		.ledger = ledger,
+		.policy = policy,
 		.handler = { on_open, on_doubt, on_arrived, on_grown },
 		.userdata = watch,
 	};
@@ -251,15 +254,17 @@ static void on_listed(void *userdata)
 {
 	struct watch *watch = userdata;
 	struct questions questions = watch->questions;
+	nsec_t now = clock_now();
 
 	watch->questions = (struct questions){};
 	watch->loaded = true;
 	watch->handler.listed(watch->userdata);
 	watch->apply.digests_prove_pull = engine_digests_prove_pull(watch->engine);
-	ledger_reconcile(watch->apply.ledger, watch->apply.inventory,
-		watch->apply.digests_prove_pull, clock_now());
+	ledger_reconcile(
+		watch->apply.ledger, watch->apply.inventory, watch->apply.digests_prove_pull, now);
+	tracking_settle_all(watch->apply.policy, watch->apply.ledger, watch->apply.inventory, now);
 	for (size_t i = 0; i < questions.count; i++)
-		apply_list(&watch->apply, &questions.items[i], clock_now());
+		apply_list(&watch->apply, &questions.items[i], now);
 	questions_finish(&questions);
 	apply_again(watch);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct api_version oldest = { 1, 24 }, newest = { 1, 55 };
 
@@ -12,7 +13,7 @@ int api_version_parse(const char *text, struct api_version *ret)
 	int length = 0;
 
 	if (sscanf(text, "%3u.%3u%n", &version.major, &version.minor, &length) != 2 ||
-		text[length] || *text == '-' || *text == '+')
+		text[length] || strspn(text, "0123456789.") != strlen(text))
 		return -EINVAL;
 	*ret = version;
 	return 0;

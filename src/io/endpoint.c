@@ -58,7 +58,9 @@ static int parse_tcp(const char *scheme, const char *address, bool tls, struct e
 		error_set(error, "%s://%s: not a host and a port", scheme, address);
 		return -EINVAL;
 	}
-	if (colon && (!colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))) {
+	if (colon &&
+		(!colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+			strlen(colon + 1) > 5 || atoi(colon + 1) > 65535)) {
 		error_set(error, "%s://%s: not a port: %s", scheme, address, colon + 1);
 		return -EINVAL;
 	}
@@ -194,11 +196,9 @@ static bool take_tls_environment(struct endpoint *endpoint)
 	const char *path = environment_get("DOCKER_CERT_PATH");
 	bool verify = environment_get("DOCKER_TLS_VERIFY");
 
-	if (!verify && !path)
-		return false;
-	take_certificates(endpoint, path ? path : directory);
-	endpoint->tls_verify = verify;
-	return true;
+	if (verify || path)
+		take_certificates(endpoint, path ? path : directory);
+	return verify;
 }
 
 static int use_address(const char *url, const char *source,
@@ -206,8 +206,7 @@ static int use_address(const char *url, const char *source,
 {
 	bool tls = take_tls_environment(ret);
 
-	if (!tls)
-		ret->tls_verify = settings->tls_verify;
+	ret->tls_verify = tls || settings->tls_verify;
 	tls = tls || *settings->tls_ca || *settings->tls_cert;
 	ret->source = xstrdup(source);
 	return endpoint_parse(url, tls, ret, error);

@@ -81,7 +81,8 @@ static char *escape(const char *message)
 
 	for (const unsigned char *c = (const unsigned char *)message; *c; c++) {
 		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
-			end += sprintf(end, "\\x%02x", *c);
+			end += sprintf(end, *c == 0xc2 ? "\\x%02x\\x%02x" : "\\x%02x", *c, c[1]),
+				c += *c == 0xc2;
 		else
 			*end++ = (char)*c;
 	}

@@ -2,6 +2,7 @@
 /* scenario FILE - prints the plan for a small world; README says how such a file is written. */
 #include "world.h"
 
+#include "core/tracking.h"
 #include "core/units.h"
 
 #include <errno.h>
@@ -162,7 +163,7 @@ static void read_asked(struct reader *reader, char **rest)
 	char *canonical = xstrdup(next_word(reader, rest));
 	nsec_t ago = to_duration(reader, next_word(reader, rest));
 
-	ledger_add_tracked(&reader->world.ledger, canonical, reader->world.now - ago);
+	ledger_add_tracked(&reader->world.ledger, canonical, reader->world.now - ago, true);
 }
 
 static void read_statement(struct reader *reader, const char *key, char **rest)
@@ -230,9 +231,12 @@ static void read_scenario(struct reader *reader)
 			fail(reader, "too much after", key);
 	}
 	fclose(file);
-	if (reader->first_meeting)
-		ledger_reconcile(
-			&reader->world.ledger, &reader->world.inventory, true, reader->world.now);
+	if (reader->first_meeting) {
+		struct world *world = &reader->world;
+
+		ledger_reconcile(&world->ledger, &world->inventory, true, world->now);
+		tracking_settle_all(&world->policy, &world->ledger, &world->inventory, world->now);
+	}
 	reader->world.now += reader->later;
 	ledger_observe(&reader->world.ledger, reader->world.now);
 }

@@ -10,19 +10,11 @@
 /* An image that no entry knows, as a list would show it. */
 #define list_image(world, ...) world_add(world, .origin = "none", __VA_ARGS__)
 
-static struct ledger_entry *sync(struct world *w, const char *name)
-{
-	struct ledger_entry *entry = world_entry(w, name);
-
-	ledger_sync_names(&w->ledger, entry, world_image(w, name), w->now);
-	return entry;
-}
-
 /* A new image by an event, named as the inventory has it. */
 static struct ledger_entry *arrive(struct world *w, const char *name, enum origin origin)
 {
 	ledger_add(&w->ledger, world_id(name), origin, w->now);
-	return sync(w, name);
+	return world_sync(w, name);
 }
 
 static void test_steps_of_builds_get_no_entry(void **state)
@@ -110,16 +102,16 @@ static void test_names_follow_the_image(void **state)
 	assert_false(world_entry(w, "x")->named);
 	inventory_move_reference(&w->inventory, world_image(w, "x"), B);
 	generation = w->ledger.generation;
-	sync(w, "x");
+	world_sync(w, "x");
 	assert_true(w->ledger.generation > generation);
 	assert_string_equal(world_entry(w, "x")->references.items[0], B);
 	inventory_drop_reference(&w->inventory, world_image(w, "x"), B);
-	sync(w, "x");
+	world_sync(w, "x");
 	assert_int_equal(world_entry(w, "x")->references.count, 0);
 	/* That it had a name is kept. */
 	assert_true(world_entry(w, "x")->named);
 	generation = w->ledger.generation;
-	sync(w, "x");
+	world_sync(w, "x");
 	assert_int_equal(w->ledger.generation, generation);
 }
 
@@ -128,8 +120,8 @@ static void test_b9_a_tracked_reference_manages_what_arrives(void **state)
 	struct world *w = *state;
 	struct ledger_entry *entry;
 
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY);
-	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY, false);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY, false);
 	list_image(w, .name = "x", .tags = "a");
 	entry = arrive(w, "x", ORIGIN_BUILT);
 	assert_true(entry->tracked);
@@ -142,7 +134,7 @@ static void test_b9_tracked_by_digest(void **state)
 	struct world *w = *state;
 	struct image *image = list_image(w, .name = "x", .tags = "a", .digests = "a@1");
 
-	ledger_add_tracked(&w->ledger, xstrdup(image->digests.items[0]), w->now - DAY);
+	ledger_add_tracked(&w->ledger, xstrdup(image->digests.items[0]), w->now - DAY, false);
 	assert_true(arrive(w, "x", ORIGIN_PULLED)->tracked);
 	assert_int_equal(w->ledger.tracked.count, 0);
 }
@@ -152,25 +144,13 @@ static void test_tracked_twice_is_one_with_the_later_time(void **state)
 	struct world *w = *state;
 	uint64_t generation;
 
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY, false);
 	generation = w->ledger.generation;
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - HOUR);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - HOUR, false);
 	assert_true(w->ledger.generation > generation);
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK, false);
 	assert_int_equal(w->ledger.tracked.count, 1);
 	assert_nsec_equal(w->ledger.tracked.items[0].last_used, w->now - HOUR);
-}
-
-static void test_tracking_ends_being_forgotten(void **state)
-{
-	struct world *w = *state;
-
-	world_add(w, .name = "x", .tags = "a", .idle = DAY);
-	world_entry(w, "x")->forgotten = true;
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now);
-	sync(w, "x");
-	assert_false(world_entry(w, "x")->forgotten);
-	assert_true(world_entry(w, "x")->tracked);
 }
 
 int main(void)
@@ -186,7 +166,6 @@ int main(void)
 		world_test(test_b9_a_tracked_reference_manages_what_arrives),
 		world_test(test_b9_tracked_by_digest),
 		world_test(test_tracked_twice_is_one_with_the_later_time),
-		world_test(test_tracking_ends_being_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

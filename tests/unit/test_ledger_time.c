@@ -192,10 +192,9 @@ static void test_watched_since_a_point_in_time(void **state)
 static struct ledger_entry *adopt(struct world *w, const char *name, const char *tags)
 {
 	struct image *image = world_add(w, .name = name, .tags = tags, .origin = "none");
-	struct ledger_entry *entry = add(w, image->id);
 
-	ledger_sync_names(&w->ledger, entry, image, w->now);
-	return entry;
+	add(w, image->id);
+	return world_sync(w, name);
 }
 
 static void test_b9_adopted_images_keep_their_times_and_their_order(void **state)
@@ -204,8 +203,8 @@ static void test_b9_adopted_images_keep_their_times_and_their_order(void **state
 	struct ledger_entry *known = add(w, "known"), *a, *b;
 
 	watch(w, HOUR);
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - 4 * WEEK);
-	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - 4 * WEEK, true);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY, true);
 	b = adopt(w, "b", "b");
 	a = adopt(w, "a", "a");
 	assert_nsec_equal(a->last_used, w->now - 4 * WEEK);
@@ -224,13 +223,13 @@ static void test_b9_adopted_under_two_names_has_the_later_time(void **state)
 {
 	struct world *w = *state;
 
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY);
-	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - WEEK);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - DAY, true);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - WEEK, true);
 	assert_nsec_equal(adopt(w, "x", "a b")->last_used, w->now - DAY);
 	assert_int_equal(w->ledger.tracked.count, 0);
 
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
-	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK, true);
+	ledger_add_tracked(&w->ledger, xstrdup(B), w->now - DAY, true);
 	assert_nsec_equal(adopt(w, "y", "a b")->last_used, w->now - DAY);
 }
 
@@ -239,8 +238,8 @@ static void test_b9_adoption_never_lowers_a_known_time(void **state)
 	struct world *w = *state;
 
 	world_add(w, .name = "x", .tags = "a", .idle = HOUR);
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
-	ledger_sync_names(&w->ledger, world_entry(w, "x"), world_image(w, "x"), w->now);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK, true);
+	world_sync(w, "x");
 	assert_true(world_entry(w, "x")->tracked);
 	assert_nsec_equal(world_entry(w, "x")->last_used, w->now - HOUR);
 }
@@ -249,7 +248,7 @@ static void test_b9_asked_for_in_the_future_is_now(void **state)
 {
 	struct world *w = *state;
 
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now + WEEK);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now + WEEK, true);
 	assert_nsec_equal(adopt(w, "x", "a")->last_used, w->now);
 }
 
@@ -258,7 +257,7 @@ static void test_b9_an_adopted_image_is_touched_by_its_event(void **state)
 	struct world *w = *state;
 	struct ledger_entry *entry;
 
-	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK);
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - WEEK, true);
 	entry = adopt(w, "x", "a");
 	ledger_touch(&w->ledger, entry->id, w->now, w->now);
 	assert_nsec_equal(entry->last_used, w->now);

@@ -268,14 +268,14 @@ static void test_b6_a_step_that_a_container_holds_does_not_go_along(void **state
 static void test_what_was_first_seen_within_grace_stays(void **state)
 {
 	struct world *w = *state;
-	struct ledger_entry *entry;
 
 	/* Asked for a month ago, there since just now; what is built on it was used earlier. */
-	ledger_add_tracked(&w->ledger, xstrdup("docker.io/library/a:latest"), w->now - 4 * WEEK);
+	ledger_add_tracked(
+		&w->ledger, xstrdup("docker.io/library/a:latest"), w->now - 4 * WEEK, true);
 	world_add(w, .name = "b", .tags = "b", .idle = 2 * HOUR, .layers = "1 2");
 	world_add(w, .name = "a", .tags = "a", .origin = "none", .layers = "1");
-	entry = ledger_add(&w->ledger, world_id("a"), ORIGIN_PULLED, w->now);
-	ledger_sync_names(&w->ledger, entry, world_image(w, "a"), w->now);
+	ledger_add(&w->ledger, world_id("a"), ORIGIN_PULLED, w->now);
+	world_sync(w, "a");
 	assert_plan(w, "b=over-size a=grace");
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "core/tracking.h"
+
 #include "core/reference.h"
 #include "core/units.h"
 
@@ -150,7 +152,7 @@ struct image *world_add_spec(struct world *world, const struct spec *spec)
 		return image;
 	require(!spec->origin || origin_parse(spec->origin, &origin) == 0, "origin");
 	entry = ledger_add(&world->ledger, image->id, origin, used);
-	ledger_sync_names(&world->ledger, entry, image, used);
+	ledger_sync_names(&world->ledger, entry, image);
 	return image;
 }
 
@@ -201,4 +203,14 @@ char *world_plan(struct world *world)
 		strings_addf(&lines, "%s=%s", world_name(world->plan.items[i].image->id),
 			reason_name(world->plan.items[i].reason));
 	return strings_join(&lines, " ");
+}
+
+struct ledger_entry *world_sync(struct world *world, const char *name)
+{
+	struct ledger_entry *entry = world_entry(world, name);
+	const struct image *image = world_image(world, name);
+
+	ledger_sync_names(&world->ledger, entry, image);
+	tracking_settle(&world->policy, &world->ledger, image, world->now);
+	return entry;
 }

@@ -57,6 +57,9 @@ struct image *world_add_spec(struct world *world, const struct spec *spec);
 #define world_add(world, ...) world_add_spec(world, &(struct spec){ __VA_ARGS__ })
 
 /* By name; they abort if there is none. */
+/* Brings the image's entry in line with it, as the daemon does after each event of it. */
+struct ledger_entry *world_sync(struct world *world, const char *name);
+
 struct image *world_image(const struct world *world, const char *name);
 struct ledger_entry *world_entry(const struct world *world, const char *name);
 
