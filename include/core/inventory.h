@@ -45,6 +45,7 @@ struct inventory {
 	struct tally *tallies;
 	struct layers *layers;
 	uint64_t generation; /* goes up with each change that a plan could see */
+	uint64_t gone; /* bytes of all images that have ever gone, what they shared included */
 };
 
 void inventory_init(struct inventory *inventory);

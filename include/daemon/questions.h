@@ -46,5 +46,3 @@ bool questions_take(struct questions *questions, bool only_uses, struct question
 
 /* Drops what was asked of an image that is no use of it: it is known to be gone. */
 void questions_drop_image(struct questions *questions, const char *id);
-
-bool questions_have_use(const struct questions *questions);

@@ -22,6 +22,7 @@ struct removal_outcome {
 	enum removal_result result;
 	enum reason reason; /* why it was kept */
 	const char *message; /* the engine's word, unless done or kept */
+	uint64_t gone; /* what it added to the inventory's `gone` */
 };
 
 typedef void (*removal_fn)(void *userdata, const struct removal_outcome *outcome);

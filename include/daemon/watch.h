@@ -48,7 +48,7 @@ void watch_stop(struct watch *watch);
 
 void watch_event(struct watch *watch, const struct engine_event *event);
 
-/* Whether the lists have been there and no event is waiting for an answer that a removal needs. */
+/* Whether the lists have been there and no event is waiting for an answer. */
 bool watch_is_settled(const struct watch *watch);
 
 /* Whether there is a complete inventory. */

@@ -286,6 +286,7 @@ void inventory_remove_image(struct inventory *inventory, const char *id)
 	set_parent(inventory, image, NULL);
 	layers_remove_image(inventory->layers, image->top);
 	HASH_DEL(inventory->images, image);
+	inventory->gone += image->size;
 	strings_finish(&image->references);
 	strings_finish(&image->digests);
 	labels_finish(&image->labels);

@@ -30,6 +30,8 @@ struct cycle {
 	ARRAY(struct image_summary) queue; /* the plan's removals */
 	size_t next;
 	uint64_t removed_in_round;
+	uint64_t freed_in_round; /* bytes at most, by us */
+	uint64_t gone; /* the inventory's `gone`, but for what others removed since the plan */
 	unsigned fruitless;
 	int failure;
 };
@@ -137,7 +139,8 @@ static void remove_next(struct cycle *cycle);
 static void take_removals(struct cycle *cycle, const struct plan *plan)
 {
 	clear_queue(cycle);
-	cycle->removed_in_round = 0;
+	cycle->removed_in_round = cycle->freed_in_round = 0;
+	cycle->gone = cycle->context.inventory->gone;
 	for (size_t i = 0; i < plan->count; i++)
 		if (reason_removes(plan->items[i].reason))
 			*array_push(&cycle->queue) = summary_of(&plan->items[i]);
@@ -157,7 +160,7 @@ static void plan_and_remove(struct cycle *cycle)
 				cycle->settings->enabled
 					? "dry run: nothing is removed"
 					: "gc.enabled = false: nothing is removed");
-		finish(cycle, 0);
+		finish(cycle, cycle->failure);
 		return;
 	}
 	take_removals(cycle, &plan);
@@ -167,6 +170,17 @@ static void plan_and_remove(struct cycle *cycle)
 	}
 	set_state(cycle, CYCLE_REMOVE);
 	remove_next(cycle);
+}
+
+/* Bytes at most that have gone since the plan without our doing. */
+static uint64_t gone_by_others(const struct cycle *cycle)
+{
+	return cycle->context.inventory->gone - cycle->gone;
+}
+
+static bool has_changed_anything(const struct cycle *cycle)
+{
+	return cycle->removed_in_round > 0 || gone_by_others(cycle) > 0;
 }
 
 /* After a round: was anything freed, and is there more to do? */
@@ -184,7 +198,7 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 	}
 	cycle->usage = answer->usage;
 	cycle->fruitless = answer->usage.images < before.images ? 0 : cycle->fruitless + 1;
-	if (cycle->failure < 0 || !cycle->progress.over_size || cycle->removed_in_round == 0) {
+	if (cycle->failure < 0 || !cycle->progress.over_size || !has_changed_anything(cycle)) {
 		finish(cycle, cycle->failure);
 		return;
 	}
@@ -199,7 +213,7 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 
 static void verify(struct cycle *cycle)
 {
-	if (!cycle->usage.known || cycle->outcome.removed == 0) {
+	if (!cycle->usage.known || !has_changed_anything(cycle)) {
 		finish(cycle, cycle->failure);
 		return;
 	}
@@ -222,11 +236,13 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
 	_cleanup_free_ char *why = NULL;
 
 	cycle->removing = NULL;
+	cycle->gone += outcome->gone;
 	switch (outcome->result) {
 	case REMOVAL_DONE:
 		report_removed(summary);
 		cycle->outcome.removed++;
 		cycle->removed_in_round++;
+		cycle->freed_in_round += summary->reclaims.upper;
 		cycle->progress.removed++;
 		break;
 	case REMOVAL_KEPT:
@@ -248,6 +264,18 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
 	remove_next(cycle);
 }
 
+/*
+ * Whether images still take too much for sure, whatever has gone since the measure, by our hand or
+ * by another's.
+ */
+static bool is_surely_over(const struct cycle *cycle)
+{
+	uint64_t freed = cycle->freed_in_round + gone_by_others(cycle);
+
+	return cycle->usage.images > freed &&
+		cycle->usage.images - freed > cycle->context.policy->target_total_size;
+}
+
 /* Skips what is gone or may not go any more. */
 static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
 {
@@ -260,6 +288,8 @@ static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
 		return false;
 	reason =
 		policy_check(context->policy, context->ledger, image, summary->reason, clock_now());
+	if (reason == REASON_OVER_SIZE && !is_surely_over(cycle))
+		return false; /* the next measure will tell */
 	if (reason_removes(reason))
 		return true;
 	why = xasprintf("%s by now", reason_name(reason));
@@ -272,6 +302,8 @@ static void remove_next(struct cycle *cycle)
 	/* What was read meanwhile must have its say first: cycle_settled() goes on. */
 	if (!watch_is_settled(cycle->context.watch))
 		return;
+	if (!removes_for_real(cycle))
+		cycle->next = cycle->queue.count; /* switched off meanwhile */
 	while (cycle->next < cycle->queue.count &&
 		!still_goes(cycle, &cycle->queue.items[cycle->next]))
 		cycle->next++;
@@ -326,6 +358,7 @@ static void on_containers(void *userdata, int result, const char *why)
 		return;
 	}
 	if (!needs_measure(cycle)) {
+		cycle->usage = (struct usage){}; /* too old to be shown */
 		plan_and_remove(cycle);
 		return;
 	}

@@ -77,11 +77,3 @@ void questions_drop_image(struct questions *questions, const char *id)
 		remove_at(questions, i - 1);
 	}
 }
-
-bool questions_have_use(const struct questions *questions)
-{
-	for (size_t i = 0; i < questions->count; i++)
-		if (questions->items[i].is_use)
-			return true;
-	return false;
-}

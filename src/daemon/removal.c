@@ -11,6 +11,7 @@ struct removing {
 	bool by_id; /* the last step: all names are gone, or there was just one */
 	char *name; /* under way */
 	struct engine_call *call;
+	uint64_t gone;
 	removal_fn done;
 	void *userdata;
 };
@@ -34,7 +35,7 @@ void removal_cancel(struct removing *removing)
 static void finish(struct removing *removing, enum removal_result result, enum reason reason,
 	const char *message)
 {
-	struct removal_outcome outcome = { result, reason, message };
+	struct removal_outcome outcome = { result, reason, message, removing->gone };
 	removal_fn done = removing->done;
 	void *userdata = removing->userdata;
 
@@ -45,6 +46,14 @@ static void finish(struct removing *removing, enum removal_result result, enum r
 
 static void next_step(struct removing *removing);
 
+static void note_gone(struct removing *removing, const char *id)
+{
+	uint64_t before = removing->context.inventory->gone;
+
+	watch_image_gone(removing->context.watch, id);
+	removing->gone += removing->context.inventory->gone - before;
+}
+
 /* It answered to the last name, and yet it may be there: as the parent of another image. */
 static void on_look(void *userdata, struct engine_answer *answer)
 {
@@ -52,7 +61,7 @@ static void on_look(void *userdata, struct engine_answer *answer)
 
 	removing->call = NULL;
 	if (answer->result == ENGINE_NOT_FOUND) {
-		watch_image_gone(removing->context.watch, removing->id);
+		note_gone(removing, removing->id);
 		finish(removing, REMOVAL_DONE, removing->planned, NULL);
 	} else if (answer->result == ENGINE_OK) {
 		inventory_put_image(removing->context.inventory, &answer->image);
@@ -67,7 +76,7 @@ static void on_look(void *userdata, struct engine_answer *answer)
 static bool apply_deleted(struct removing *removing, const struct removal *removal)
 {
 	for (size_t i = 0; i < removal->deleted.count; i++)
-		watch_image_gone(removing->context.watch, removal->deleted.items[i]);
+		note_gone(removing, removal->deleted.items[i]);
 	return strings_contain(&removal->deleted, removing->id);
 }
 
@@ -88,7 +97,7 @@ static void on_removed(void *userdata, struct engine_answer *answer)
 	}
 	if (apply_deleted(removing, &answer->removal) || !image ||
 		(removing->by_id && answer->result == ENGINE_NOT_FOUND)) {
-		watch_image_gone(context->watch, removing->id);
+		note_gone(removing, removing->id);
 		finish(removing, REMOVAL_DONE, removing->planned, NULL);
 		return;
 	}

@@ -101,8 +101,8 @@ bool watch_is_loaded(const struct watch *watch)
 
 bool watch_is_settled(const struct watch *watch)
 {
-	return watch->loaded && !reconcile_is_running(watch->reconcile) && !watch->asked.is_use &&
-		!questions_have_use(&watch->questions);
+	return watch->loaded && !reconcile_is_running(watch->reconcile) && !watch->ask &&
+		watch->questions.count == 0;
 }
 
 static void tell_settled(struct watch *watch)

@@ -10,10 +10,6 @@ from cache import Cache
 from engines import Engine
 from images import MB, Image, image
 
-ARRIVAL = 10**9
-"""An image that is new may be taken as used when its event has been looked into, in ns."""
-
-
 @dataclass(frozen=True)
 class Pulled:
     """An image under a reference of the registry's."""
@@ -72,6 +68,5 @@ def present(engine: Engine, *images: Pulled | Image) -> list[bool]:
 
 def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,
          action: str) -> bool:
-    """Whether the image's last use is its arrival: its event, or the look that it led to."""
-    event = event_time(engine, since_ns, "image", action)
-    return event <= cache.last_used(image.id) <= event + ARRIVAL
+    """Whether the image's last use is its arrival, to the nanosecond."""
+    return event_time(engine, since_ns, "image", action) == cache.last_used(image.id)

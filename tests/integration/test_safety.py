@@ -30,6 +30,24 @@ def collect_all(daemon: Daemon) -> None:
 
 # B29
 
+def test_b29_what_others_remove_meanwhile_is_taken_into_account(watch: Watch,
+                                                               scripted: ScriptedEngine) -> None:
+    """B24: the second one would be one too many, once somebody else has removed a large image."""
+    daemon = watch(scripted)
+    first, second = pulled(scripted, "first"), pulled(scripted, "second")
+    large = pulled(scripted, "large", 5 * MB)
+    daemon.fence()
+    release = threading.Event()
+    scripted.script("DELETE", "*", faults.hang(release), times=1)
+    daemon.configure({"gc": {"max_total_size": "5500kB"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: scripted.requests("DELETE"), "the first removal")
+    scripted.client.untag(large.reference)
+    release.set()
+    daemon.fence()
+    assert present(scripted, first, second, large) == [False, True, False]
+
+
 def test_b29_never_force_never_a_container(watch: Watch, scripted: ScriptedEngine) -> None:
     daemon = watch(scripted, images={"manage": ["pulled", "loaded", "built"]})
     pulled(scripted, "a")
