@@ -208,8 +208,15 @@ class EngineClient:
             return False
 
     def df(self) -> dict[str, Any]:
-        usage: dict[str, Any] = self.call("GET", "/system/df").json()
-        return usage
+        """What takes how much. Before API 1.42 an engine counts for one client at a time."""
+        while True:
+            try:
+                usage: dict[str, Any] = self.call("GET", "/system/df").json()
+                return usage
+            except EngineError as error:
+                if "already running" not in str(error):
+                    raise
+            time.sleep(0.05)
 
     def used(self) -> int:
         """Bytes in image layers, each layer once."""
