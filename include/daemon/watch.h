@@ -48,6 +48,9 @@ void watch_stop(struct watch *watch);
 
 void watch_event(struct watch *watch, const struct engine_event *event);
 
+/* Whether events come in. While they do not, nothing is settled. True from watch_create() on. */
+void watch_set_live(struct watch *watch, bool live);
+
 /* Whether the lists have been there and no event is waiting for an answer. */
 bool watch_is_settled(const struct watch *watch);
 

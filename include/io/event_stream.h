@@ -21,6 +21,10 @@ struct event_stream_handler {
 	/* Subscribed. Something may have been missed: reconcile. */
 	void (*watching)(void *userdata);
 	void (*event)(void *userdata, const struct engine_event *event);
+	/* The stream broke. What comes next is resumed, watching or away. */
+	void (*broken)(void *userdata);
+	/* It goes on as if nothing had been. */
+	void (*resumed)(void *userdata);
 	/* No engine, for people why. Told once until it is watching again; retries go on. */
 	void (*away)(void *userdata, const char *why);
 };

@@ -94,6 +94,10 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 		engine_endpoint(daemon->engine)->url, engine_endpoint(daemon->engine)->source,
 		version->is_podman ? "Podman" : "Docker", version->version,
 		engine_api_version(daemon->engine), info->driver, info->root_directory);
+	if (!same) {
+		cycle_cancel(daemon->cycle);
+		watch_stop(daemon->watch);
+	}
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
 	if (!same)
@@ -112,6 +116,7 @@ static void on_watching(void *userdata)
 	daemon->watching = true;
 	ledger_watch_begin(&daemon->ledger, clock_now());
 	list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
+	watch_set_live(daemon->watch, true);
 }
 
 static void on_event(void *userdata, const struct engine_event *event)
@@ -120,6 +125,21 @@ static void on_event(void *userdata, const struct engine_event *event)
 
 	watch_event(daemon->watch, event);
 	store_note(&daemon->store);
+}
+
+static void on_broken(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	ledger_observe(&daemon->ledger, clock_now());
+	watch_set_live(daemon->watch, false);
+}
+
+static void on_resumed(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	watch_set_live(daemon->watch, true);
 }
 
 static void on_away(void *userdata, const char *why)
@@ -133,8 +153,6 @@ static void on_away(void *userdata, const char *why)
 	}
 	log_warning(
 		"no engine at %s, waiting for it: %s", engine_endpoint(daemon->engine)->url, why);
-	if (daemon->watching)
-		ledger_observe(&daemon->ledger, clock_now());
 	daemon->watching = false;
 	free(daemon->away);
 	daemon->away = xstrdup(why);
@@ -430,6 +448,8 @@ static void create_parts(struct daemon *daemon)
 		.connected = on_connected,
 		.watching = on_watching,
 		.event = on_event,
+		.broken = on_broken,
+		.resumed = on_resumed,
 		.away = on_away,
 	};
 	static const struct watch_handler watch_handler = {

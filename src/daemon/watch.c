@@ -26,6 +26,7 @@ struct watch {
 	bool loaded; /* there have been lists */
 	bool reconcile_again; /* once more when it is through */
 	bool removing; /* see watch_set_removing() */
+	bool live; /* see watch_set_live() */
 	events_t unsettled; /* came during a request: to be applied again after its answer */
 
 	struct questions questions;
@@ -63,6 +64,7 @@ struct watch *watch_create(struct engine *engine, struct inventory *inventory,
 	};
 	watch->handler = *handler;
 	watch->userdata = userdata;
+	watch->live = true;
 	return watch;
 }
 
@@ -101,14 +103,20 @@ bool watch_is_loaded(const struct watch *watch)
 
 bool watch_is_settled(const struct watch *watch)
 {
-	return watch->loaded && !reconcile_is_running(watch->reconcile) && !watch->ask &&
-		watch->questions.count == 0;
+	return watch->live && watch->loaded && !reconcile_is_running(watch->reconcile) &&
+		!watch->ask && watch->questions.count == 0;
 }
 
 static void tell_settled(struct watch *watch)
 {
 	if (watch_is_settled(watch))
 		watch->handler.settled(watch->userdata);
+}
+
+void watch_set_live(struct watch *watch, bool live)
+{
+	watch->live = live;
+	tell_settled(watch);
 }
 
 void watch_image_gone(struct watch *watch, const char *id)
@@ -154,15 +162,47 @@ static void on_grown(void *userdata)
 	watch->handler.grown(watch->userdata);
 }
 
-/* An answer has come: what happened since it was asked for may be news to it. */
-static void apply_again(struct watch *watch)
+static bool is_container_event(const struct engine_event *event)
 {
+	return event->kind >= EVENT_CONTAINER_CREATE && event->kind <= EVENT_CONTAINER_DESTROY;
+}
+
+static bool is_listing_containers(const struct watch *watch)
+{
+	return watch->containers || reconcile_is_listing(watch->reconcile);
+}
+
+/* Whether an answer that is under way may be older than this event. */
+static bool is_unsettled(const struct watch *watch, const struct engine_event *event)
+{
+	if (!watch->loaded)
+		return true;
+	if (is_container_event(event))
+		return is_listing_containers(watch);
+	return watch->ask || reconcile_is_listing(watch->reconcile);
+}
+
+/*
+ * An answer about images or containers has come: what happened since it was asked for may be news
+ * to it. Applied in their order; those that a further answer may undo are kept.
+ */
+static void apply_again(struct watch *watch, bool images, bool containers)
+{
+	bool keep_images = !images || reconcile_is_listing(watch->reconcile);
+	bool keep_containers = !containers || is_listing_containers(watch);
 	events_t events = watch->unsettled;
 
 	watch->unsettled = (events_t){};
 	for (size_t i = 0; i < events.count; i++) {
-		apply_event(&watch->apply, &events.items[i], clock_now());
-		engine_event_finish(&events.items[i]);
+		struct engine_event *event = &events.items[i];
+		bool is_container = is_container_event(event);
+
+		if (is_container ? containers : images)
+			apply_event(&watch->apply, event, clock_now());
+		if (is_container ? keep_containers : keep_images)
+			*array_push(&watch->unsettled) = *event;
+		else
+			engine_event_finish(event);
 	}
 	free(events.items);
 }
@@ -170,8 +210,7 @@ static void apply_again(struct watch *watch)
 static void finish_question(struct watch *watch)
 {
 	question_finish(&watch->asked);
-	if (!reconcile_is_running(watch->reconcile))
-		apply_again(watch);
+	apply_again(watch, true, false);
 	ask_next(watch);
 	tell_settled(watch);
 }
@@ -235,9 +274,7 @@ void watch_set_removing(struct watch *watch, bool removing)
 
 void watch_event(struct watch *watch, const struct engine_event *event)
 {
-	bool asking = reconcile_is_listing(watch->reconcile) || watch->containers || watch->ask;
-
-	if (asking || !watch->loaded)
+	if (is_unsettled(watch, event))
 		*array_push(&watch->unsettled) = (struct engine_event){
 			.kind = event->kind,
 			.actor = xstrdup(event->actor),
@@ -266,7 +303,7 @@ static void on_listed(void *userdata)
 	for (size_t i = 0; i < questions.count; i++)
 		apply_list(&watch->apply, &questions.items[i], now);
 	questions_finish(&questions);
-	apply_again(watch);
+	apply_again(watch, true, true);
 }
 
 static void on_reconciled(void *userdata, int result, const char *why)
@@ -322,8 +359,7 @@ static void on_containers_listed(void *userdata, struct engine_answer *answer)
 	HASH_ITER (hh, watch->apply.inventory->containers, container, next)
 		if (container->image_id)
 			ledger_touch(watch->apply.ledger, container->image_id, now, now);
-	if (!reconcile_is_listing(watch->reconcile))
-		apply_again(watch);
+	apply_again(watch, false, true);
 	done(watch->containers_userdata, 0, NULL);
 }
 

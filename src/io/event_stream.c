@@ -132,6 +132,7 @@ static bool check_resumed(struct event_stream *stream, const struct engine_event
 	}
 	log_debug("event stream resumed, nothing missed");
 	start_watching(stream);
+	stream->handler.resumed(stream->userdata);
 	return true;
 }
 
@@ -175,6 +176,8 @@ static void on_done(void *userdata, const struct http_answer *answer)
 	bool was_open = stream->state == STREAM_WATCHING || stream->state == STREAM_RESUMING;
 
 	stream->http_call = NULL;
+	if (stream->state == STREAM_WATCHING)
+		stream->handler.broken(stream->userdata);
 	text = decode_message(answer->body, answer->length);
 	if (answer->error < 0)
 		why = xasprintf("GET /events: %s", answer->message);
