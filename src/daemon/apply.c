@@ -92,7 +92,8 @@ static void ask_container(const struct apply *apply, const struct engine_event *
 	struct question question = {
 		.kind = QUESTION_CONTAINER,
 		.name = xstrdup(event->actor),
-		.text = xstrdup(event->image),
+		/* Later on, what the user typed may name another image. */
+		.text = event->kind == EVENT_CONTAINER_CREATE ? xstrdup(event->image) : NULL,
 		.is_use = true,
 		.when = event->time,
 	};
@@ -153,7 +154,6 @@ static char *find_container_image(const struct apply *apply, const struct engine
 
 	if (image_id_normalise(event->image, &id) == 0)
 		return id;
-	/* Later on, what the user typed may name another image. */
 	if (event->kind != EVENT_CONTAINER_CREATE)
 		return NULL;
 	image = inventory_resolve(apply->inventory, event->image);

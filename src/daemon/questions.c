@@ -27,6 +27,8 @@ void question_merge(struct question *question, struct question *again)
 {
 	question->is_use = question->is_use || again->is_use;
 	question->when = MAX(question->when, again->when);
+	if (!question->text)
+		question->text = TAKE_PTR(again->text);
 	if (again->has_origin && !question->has_origin) {
 		question->has_origin = true;
 		question->origin = again->origin;

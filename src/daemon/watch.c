@@ -272,19 +272,41 @@ void watch_set_removing(struct watch *watch, bool removing)
 	ask_next(watch);
 }
 
+/* The image that the event's container is known to hold, NULL if it is not. */
+static const char *known_image(const struct watch *watch, const struct engine_event *event)
+{
+	const struct container *container =
+		inventory_find_container(watch->apply.inventory, event->actor);
+
+	return container ? container->image_id : NULL;
+}
+
+/* To be applied again. A container may be gone by then: what it held is written down instead. */
+static void remember(struct watch *watch, const struct engine_event *event)
+{
+	const char *image = is_container_event(event) ? known_image(watch, event) : NULL;
+
+	*array_push(&watch->unsettled) = (struct engine_event){
+		.kind = event->kind,
+		.actor = xstrdup(event->actor),
+		.image = xstrdup(image ? image : event->image),
+		.name = xstrdup(event->name),
+		.time = event->time,
+	};
+}
+
 void watch_event(struct watch *watch, const struct engine_event *event)
 {
-	if (is_unsettled(watch, event))
-		*array_push(&watch->unsettled) = (struct engine_event){
-			.kind = event->kind,
-			.actor = xstrdup(event->actor),
-			.image = xstrdup(event->image),
-			.name = xstrdup(event->name),
-			.time = event->time,
-		};
+	bool unsettled = is_unsettled(watch, event);
+	bool ends = event->kind == EVENT_CONTAINER_DESTROY;
+
+	if (unsettled && ends)
+		remember(watch, event);
 	/* Before the first list nothing is known that an event could be applied to. */
 	if (watch->loaded)
 		apply_event(&watch->apply, event, clock_now());
+	if (unsettled && !ends)
+		remember(watch, event);
 }
 
 static void on_listed(void *userdata)
