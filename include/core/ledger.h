@@ -43,11 +43,19 @@ struct tracked_reference {
 	bool imported; /* from elastic-package's cache: managed even if it was there before us */
 };
 
+/* The same moment by three clocks: only together they tell sleep and a changed clock from time. */
+struct clocks {
+	nsec_t real; /* CLOCK_REALTIME: can be set */
+	nsec_t elapsed; /* CLOCK_BOOTTIME: goes on while the machine sleeps */
+	nsec_t awake; /* CLOCK_MONOTONIC: does not */
+};
+
 struct ledger {
 	char *engine_id; /* NULL: no engine met yet */
 	nsec_t met; /* when we first met it; 0: not yet */
 	nsec_t observed_until; /* somebody watched up to here; 0: never */
 	int64_t unobserved; /* seconds nobody watched, in total */
+	struct clocks observed; /* when we watched last, in this process; zero: not yet */
 	nsec_t gap_end; /* the last such gap, for events replayed from within it */
 	nsec_t gap_length;
 	struct ledger_entry *entries; /* uthash by ID */
@@ -103,11 +111,19 @@ void ledger_backdate(
 void ledger_reconcile(struct ledger *ledger, const struct inventory *inventory,
 	bool digests_prove_pull, nsec_t now);
 
-/* Somebody watches from now on: what lies since observed_until was unobserved. */
-void ledger_watch_begin(struct ledger *ledger, nsec_t now);
+/*
+ * Somebody watches from now on: what lies since observed_until was unobserved. Where that lies
+ * ahead, the clock was set back meanwhile: all times move along, so that nothing looks used later
+ * than now.
+ */
+void ledger_watch_begin(struct ledger *ledger, const struct clocks *now);
 
-/* Somebody has watched until now. Not worth saving by itself. */
-void ledger_observe(struct ledger *ledger, nsec_t now);
+/*
+ * Somebody has watched until now, but for the time that the machine slept. What a clock that was
+ * set forward has skipped counts as unobserved, one that was set back takes all times along. Call
+ * it before anything that depends on the time. Not worth saving by itself.
+ */
+void ledger_observe(struct ledger *ledger, const struct clocks *now);
 
 /* Watched time since `since`, when the ledger's unobserved total was `unobserved`; at least 0. */
 nsec_t ledger_watched_since(

@@ -210,22 +210,69 @@ void ledger_reconcile(struct ledger *ledger, const struct inventory *inventory,
 	}
 }
 
-void ledger_watch_begin(struct ledger *ledger, nsec_t now)
+/* The length of time before now that nobody watched. */
+static void add_gap(struct ledger *ledger, nsec_t length, nsec_t now)
 {
-	nsec_t gap = now - ledger->observed_until;
-
-	if (ledger->observed_until > 0 && gap > 0) {
-		ledger->unobserved += seconds_rounded_up(gap);
-		ledger->gap_end = now;
-		ledger->gap_length = gap;
-	}
-	ledger->observed_until = now;
+	ledger->unobserved += seconds_rounded_up(length);
+	ledger->gap_end = now;
+	ledger->gap_length = length;
 	ledger->generation++;
 }
 
-void ledger_observe(struct ledger *ledger, nsec_t now)
+static nsec_t moved(nsec_t time, nsec_t by)
 {
-	ledger->observed_until = MAX(ledger->observed_until, now);
+	return MAX(time + by, (nsec_t)0);
+}
+
+/*
+ * The clock was set back: what was written down goes back with it, in the same order and at the
+ * same distance from now. `met` stays: the later we came, the less we dare.
+ */
+static void move_times(struct ledger *ledger, nsec_t by)
+{
+	struct ledger_entry *entry, *next;
+
+	HASH_ITER (hh, ledger->entries, entry, next) {
+		entry->first_seen = moved(entry->first_seen, by);
+		entry->last_used = moved(entry->last_used, by);
+	}
+	for (size_t i = 0; i < ledger->tracked.count; i++)
+		ledger->tracked.items[i].last_used = moved(ledger->tracked.items[i].last_used, by);
+	ledger->gap_end = moved(ledger->gap_end, by);
+	ledger->generation++;
+}
+
+void ledger_watch_begin(struct ledger *ledger, const struct clocks *now)
+{
+	nsec_t gap = now->real - ledger->observed_until;
+
+	if (ledger->observed_until > 0 && gap > 0)
+		add_gap(ledger, gap, now->real);
+	else if (ledger->observed_until > 0 && gap < 0)
+		move_times(ledger, gap);
+	ledger->observed_until = now->real;
+	ledger->observed = *now;
+	ledger->generation++;
+}
+
+void ledger_observe(struct ledger *ledger, const struct clocks *now)
+{
+	const struct clocks before = ledger->observed;
+	nsec_t elapsed = now->elapsed - before.elapsed;
+	nsec_t asleep = elapsed - (now->awake - before.awake);
+	nsec_t change = now->real - before.real - elapsed;
+
+	ledger->observed = *now;
+	ledger->observed_until = now->real;
+	if (before.elapsed == 0)
+		return;
+	/* Below a second it is a clock being disciplined. */
+	if (asleep >= NSEC_PER_SEC)
+		add_gap(ledger, asleep, now->real);
+	if (change >= NSEC_PER_SEC)
+		add_gap(ledger, change, now->real);
+	else if (change <= -NSEC_PER_SEC)
+		move_times(ledger, change);
 }
 
 nsec_t ledger_watched_since(

@@ -60,6 +60,15 @@ static void update_status(struct daemon *daemon)
 	daemon->status = text;
 }
 
+/* Before anything that depends on the time: some of it may have been slept through. */
+static void observe(struct daemon *daemon)
+{
+	struct clocks now = clock_read();
+
+	if (daemon->watching)
+		ledger_observe(&daemon->ledger, &now);
+}
+
 static void learned(struct daemon *daemon)
 {
 	store_note(&daemon->store);
@@ -110,11 +119,12 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 static void on_watching(void *userdata)
 {
 	struct daemon *daemon = userdata;
+	struct clocks now = clock_read();
 
 	freep(&daemon->away);
 	daemon->away = NULL;
 	daemon->watching = true;
-	ledger_watch_begin(&daemon->ledger, clock_now());
+	ledger_watch_begin(&daemon->ledger, &now);
 	list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
 	watch_set_live(daemon->watch, true);
 }
@@ -123,6 +133,7 @@ static void on_event(void *userdata, const struct engine_event *event)
 {
 	struct daemon *daemon = userdata;
 
+	observe(daemon);
 	watch_event(daemon->watch, event);
 	store_note(&daemon->store);
 }
@@ -131,7 +142,7 @@ static void on_broken(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	ledger_observe(&daemon->ledger, clock_now());
+	observe(daemon);
 	watch_set_live(daemon->watch, false);
 }
 
@@ -178,6 +189,7 @@ static void on_reconciled(void *userdata)
 	struct daemon *daemon = userdata;
 	bool collect = daemon->collect_listed;
 
+	observe(daemon);
 	learned(daemon);
 	if (collect && daemon->trigger == TRIGGER_START)
 		log_info("watching; images: %zu, containers: %u",
@@ -254,7 +266,7 @@ static void on_interval(void *userdata)
 
 	if (!daemon->watching)
 		return;
-	ledger_observe(&daemon->ledger, clock_now());
+	observe(daemon);
 	store_flush(&daemon->store, true);
 	list_and_collect(daemon, TRIGGER_TIMER);
 }
@@ -263,6 +275,7 @@ static void on_quiet(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
+	observe(daemon);
 	cycle_trigger(daemon->cycle, TRIGGER_SIZE);
 }
 
@@ -295,8 +308,7 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 		.request = daemon->settings.request_timeout,
 	};
 
-	if (daemon->watching)
-		ledger_observe(&daemon->ledger, clock_now());
+	observe(daemon);
 	daemon->watching = false;
 	cycle_cancel(daemon->cycle);
 	watch_stop(daemon->watch);
@@ -401,6 +413,7 @@ static void reload(struct daemon *daemon)
 static void collect_now(struct daemon *daemon)
 {
 	log_info("collection asked for");
+	observe(daemon);
 	if (!daemon->watching)
 		log_warning("not now: there is no engine");
 	else if (watch_is_loaded(daemon->watch))
@@ -560,8 +573,7 @@ int daemon_run(struct daemon *daemon)
 	event_base_dispatch(daemon->base);
 	service_stopping();
 	service_status("Stopping");
-	if (daemon->watching)
-		ledger_observe(&daemon->ledger, clock_now());
+	observe(daemon);
 	store_flush(&daemon->store, daemon->ledger.met > 0);
 	return daemon->exit_code;
 }

@@ -3,12 +3,26 @@
 
 #include <time.h>
 
-nsec_t clock_now(void)
+static nsec_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+nsec_t clock_now(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+struct clocks clock_read(void)
+{
+	return (struct clocks){
+		.real = read_clock(CLOCK_REALTIME),
+		.elapsed = read_clock(CLOCK_BOOTTIME),
+		.awake = read_clock(CLOCK_MONOTONIC),
+	};
 }
 
 void timer_arm(struct event *timer, nsec_t delay)

@@ -238,7 +238,7 @@ static void read_scenario(struct reader *reader)
 		tracking_settle_all(&world->policy, &world->ledger, &world->inventory, world->now);
 	}
 	reader->world.now += reader->later;
-	ledger_observe(&reader->world.ledger, reader->world.now);
+	ledger_observe(&reader->world.ledger, world_clocks(reader->world.now));
 }
 
 static void print_item(const struct plan_item *item, size_t position)

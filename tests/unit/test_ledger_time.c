@@ -16,14 +16,14 @@ static struct ledger_entry *add(struct world *w, const char *id)
 static void watch(struct world *w, nsec_t duration)
 {
 	w->now += duration;
-	ledger_observe(&w->ledger, w->now);
+	ledger_observe(&w->ledger, world_clocks(w->now));
 }
 
 /* The daemon is stopped, or the engine away. */
 static void be_away(struct world *w, nsec_t duration)
 {
 	w->now += duration;
-	ledger_watch_begin(&w->ledger, w->now);
+	ledger_watch_begin(&w->ledger, world_clocks(w->now));
 }
 
 static nsec_t unused(struct world *w, const struct ledger_entry *entry)
@@ -156,24 +156,96 @@ static void test_the_first_watch_has_no_gap(void **state)
 	struct world *w = *state;
 
 	w->ledger.observed_until = 0;
-	ledger_watch_begin(&w->ledger, w->now);
+	ledger_watch_begin(&w->ledger, world_clocks(w->now));
 	assert_int_equal(w->ledger.unobserved, 0);
 	assert_nsec_equal(w->ledger.observed_until, w->now);
 }
 
-static void test_a_clock_set_back_makes_no_negative_time(void **state)
+/* Time passes by some of the three clocks. */
+static void pass(struct world *w, nsec_t real, nsec_t elapsed, nsec_t awake)
+{
+	w->now += real;
+	w->clocks.real += real;
+	w->clocks.elapsed += elapsed;
+	w->clocks.awake += awake;
+	ledger_observe(&w->ledger, &w->clocks);
+}
+
+static void start_clocks(struct world *w)
+{
+	w->clocks = (struct clocks){ w->now, HOUR, HOUR };
+	ledger_observe(&w->ledger, &w->clocks);
+}
+
+static void test_b12_sleep_does_not_count(void **state)
 {
 	struct world *w = *state;
 	struct ledger_entry *entry = add(w, "x");
 
-	w->now -= DAY;
-	ledger_observe(&w->ledger, w->now);
-	ledger_watch_begin(&w->ledger, w->now);
+	start_clocks(w);
+	pass(w, HOUR, HOUR, HOUR);
+	pass(w, 3 * DAY + MINUTE, 3 * DAY + MINUTE, MINUTE);
+	assert_int_equal(w->ledger.unobserved, 3 * DAY / NSEC_PER_SEC);
+	assert_nsec_equal(unused(w, entry), HOUR + MINUTE);
+}
+
+static void test_b12_a_clock_set_forward_ages_nothing(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x"), *later = add(w, "y");
+
+	start_clocks(w);
+	pass(w, HOUR, HOUR, HOUR);
+	pass(w, 365 * DAY + MINUTE, MINUTE, MINUTE);
+	assert_int_equal(w->ledger.unobserved, 365 * DAY / NSEC_PER_SEC);
+	assert_nsec_equal(unused(w, entry), HOUR + MINUTE);
+	/* An event from right before, which is a year ago by now. */
+	ledger_touch(&w->ledger, "y", w->now - 365 * DAY - MINUTE, w->now);
+	assert_nsec_equal(unused(w, later), MINUTE);
+}
+
+static void test_b12_a_clock_set_back_takes_all_times_along(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *older = add(w, "x"), *newer;
+
+	start_clocks(w);
+	pass(w, HOUR, HOUR, HOUR);
+	newer = add(w, "y");
+	pass(w, MINUTE - 365 * DAY, MINUTE, MINUTE);
 	assert_int_equal(w->ledger.unobserved, 0);
-	assert_nsec_equal(unused(w, entry), 0);
-	/* From here on it goes on as usual. */
-	watch(w, 25 * HOUR);
+	assert_nsec_equal(unused(w, older), HOUR + MINUTE);
+	assert_nsec_equal(unused(w, newer), MINUTE);
+	assert_true(older->last_used < newer->last_used && newer->last_used < w->now);
+	/* And what is used from now on counts. */
+	ledger_touch(&w->ledger, "x", w->now, w->now);
+	assert_nsec_equal(unused(w, older), 0);
+	/* There and back again is as if nothing had been. */
+	pass(w, 365 * DAY, 0, 0);
+	assert_nsec_equal(unused(w, newer), MINUTE);
+}
+
+static void test_b12_a_disciplined_clock_is_no_gap(void **state)
+{
+	struct world *w = *state;
+
+	start_clocks(w);
+	pass(w, HOUR + NSEC_PER_SEC - 1, HOUR, HOUR);
+	pass(w, HOUR - NSEC_PER_SEC + 1, HOUR, HOUR);
+	assert_int_equal(w->ledger.unobserved, 0);
+}
+
+static void test_b12_a_clock_set_back_while_nobody_watched(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	watch(w, HOUR);
+	be_away(w, -DAY);
+	assert_int_equal(w->ledger.unobserved, 0);
 	assert_nsec_equal(unused(w, entry), HOUR);
+	watch(w, HOUR);
+	assert_nsec_equal(unused(w, entry), 2 * HOUR);
 }
 
 static void test_watched_since_a_point_in_time(void **state)
@@ -278,7 +350,11 @@ int main(void)
 		world_test(test_b12_fractions_of_seconds_keep_longer),
 		world_test(test_b12_once_from_cron_ages_nothing),
 		world_test(test_the_first_watch_has_no_gap),
-		world_test(test_a_clock_set_back_makes_no_negative_time),
+		world_test(test_b12_sleep_does_not_count),
+		world_test(test_b12_a_clock_set_forward_ages_nothing),
+		world_test(test_b12_a_clock_set_back_takes_all_times_along),
+		world_test(test_b12_a_disciplined_clock_is_no_gap),
+		world_test(test_b12_a_clock_set_back_while_nobody_watched),
 		world_test(test_watched_since_a_point_in_time),
 		world_test(test_b9_adopted_images_keep_their_times_and_their_order),
 		world_test(test_b9_adopted_under_two_names_has_the_later_time),

@@ -16,6 +16,7 @@
 #define GB ((uint64_t)1000000000)
 
 struct world {
+	struct clocks clocks; /* for tests that take them apart */
 	struct inventory inventory;
 	struct ledger ledger;
 	struct policy policy; /* no limits, grace 1h, pulled images managed */
@@ -57,6 +58,15 @@ struct image *world_add_spec(struct world *world, const struct spec *spec);
 #define world_add(world, ...) world_add_spec(world, &(struct spec){ __VA_ARGS__ })
 
 /* By name; they abort if there is none. */
+/* By all three clocks, which agree as long as the machine neither sleeps nor is set. */
+static inline struct clocks *world_clocks(nsec_t now)
+{
+	static struct clocks clocks;
+
+	clocks = (struct clocks){ .real = now, .elapsed = now, .awake = now };
+	return &clocks;
+}
+
 /* Brings the image's entry in line with it, as the daemon does after each event of it. */
 struct ledger_entry *world_sync(struct world *world, const char *name);
 

@@ -294,7 +294,7 @@ static void test_b12_a_file_without_times_counts_nothing_as_watched(void **state
 	decode(text, &ledger);
 	assert_int_equal(parse_time("2026-01-01T00:00:00Z", &then), 0);
 	assert_nsec_equal(ledger.observed_until, then);
-	ledger_watch_begin(&ledger, then + 400 * DAY);
+	ledger_watch_begin(&ledger, &(struct clocks){ .real = then + 400 * DAY });
 	assert_nsec_equal(ledger_unused(&ledger, ledger.entries, then + 401 * DAY), DAY);
 }
 
