@@ -16,7 +16,19 @@
 
 static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
 {
-	store_flush(userdata, false);
+	struct store *store = userdata;
+
+	store_flush(store, store->problem);
+}
+
+/* Takes the message over. */
+static void note_problem(struct store *store, struct error *error)
+{
+	if (!store->problem)
+		log_error("cannot write what was learned, trying again: %s", error->message);
+	free(store->problem);
+	store->problem = TAKE_PTR(error->message);
+	timer_arm(store->timer, SAVE_INTERVAL);
 }
 
 /* A file that makes no sense is kept under another name, for people. */
@@ -68,9 +80,16 @@ int store_open(struct store *store, const char *setting, bool keeps, struct even
 		abort();
 	cache_file_init(&store->file, setting);
 	if (keeps) {
-		r = cache_file_lock(&store->file, error);
-		if (r < 0)
+		_cleanup_error_ struct error why = {};
+
+		r = cache_file_lock(&store->file, &why);
+		if (r == -EBUSY) {
+			error_set(error, "%s", why.message);
 			return r;
+		}
+		/* A full or read-only disk may get room again, and collecting may give it. */
+		if (r < 0)
+			note_problem(store, &why);
 	}
 	return load(store, error);
 }
@@ -103,6 +122,14 @@ static int save_as(struct store *store, const struct cache_file *file, struct er
 	return cache_file_save(file, text, error);
 }
 
+static int save(struct store *store, struct error *error)
+{
+	/* It could not be had at the start. */
+	int r = store->file.lock_fd < 0 ? cache_file_lock(&store->file, error) : 0;
+
+	return r < 0 ? r : save_as(store, &store->file, error);
+}
+
 void store_flush(struct store *store, bool anyway)
 {
 	_cleanup_error_ struct error error = {};
@@ -110,12 +137,8 @@ void store_flush(struct store *store, bool anyway)
 	if (!store->keeps || (!anyway && store->ledger->generation == store->saved_generation))
 		return;
 	store->saved_at = clock_now();
-	if (save_as(store, &store->file, &error) < 0) {
-		if (!store->problem)
-			log_error("cannot write what was learned, trying again: %s", error.message);
-		free(store->problem);
-		store->problem = TAKE_PTR(error.message);
-		timer_arm(store->timer, SAVE_INTERVAL);
+	if (save(store, &error) < 0) {
+		note_problem(store, &error);
 		return;
 	}
 	if (store->problem)
