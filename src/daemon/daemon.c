@@ -31,6 +31,7 @@ struct daemon {
 	struct schedule *schedule;
 	bool watching;
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
+	bool greeted; /* how things stand has been told since it was made */
 	bool collect_listed; /* a collection follows the lists that are under way */
 	enum cycle_trigger trigger;
 	char *away; /* why there is no engine */
@@ -124,6 +125,7 @@ static void on_watching(void *userdata)
 	freep(&daemon->away);
 	daemon->away = NULL;
 	daemon->watching = true;
+	daemon->greeted = false;
 	ledger_watch_begin(&daemon->ledger, &now);
 	list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
 	watch_set_live(daemon->watch, true);
@@ -191,10 +193,6 @@ static void on_reconciled(void *userdata)
 
 	observe(daemon);
 	learned(daemon);
-	if (collect && daemon->trigger == TRIGGER_START)
-		log_info("watching; images: %zu, containers: %u",
-			inventory_count_images(&daemon->inventory),
-			HASH_COUNT(daemon->inventory.containers));
 	daemon->collect_listed = false;
 	if (collect)
 		cycle_trigger(daemon->cycle, daemon->trigger);
@@ -250,6 +248,9 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 
 	report_outcome(outcome);
 	learned(daemon);
+	if (!daemon->greeted)
+		log_info("%s", daemon->status);
+	daemon->greeted = true;
 	if (daemon->options.once)
 		stop(daemon, outcome->result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	else if (outcome->result < 0)
@@ -267,7 +268,9 @@ static void on_interval(void *userdata)
 	if (!daemon->watching)
 		return;
 	observe(daemon);
-	store_flush(&daemon->store, true);
+	/* That we have watched until now is worth saving from time to time. */
+	daemon->ledger.generation++;
+	store_note(&daemon->store);
 	list_and_collect(daemon, TRIGGER_TIMER);
 }
 

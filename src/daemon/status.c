@@ -29,11 +29,15 @@ static char *describe_usage(const struct status *status)
 		format_size(limit, most));
 }
 
-static const char *describe_mode(const struct status *status)
+static char *describe_mode(const struct status *status)
 {
+	char interval[FORMAT_MAX];
+
 	if (!status->settings->enabled)
-		return "tracking only";
-	return status->settings->dry_run ? "dry run" : "collecting";
+		return xstrdup("tracking only");
+	return xasprintf("%s at least every %s",
+		status->settings->dry_run ? "dry run" : "collecting",
+		format_duration(status->settings->interval, interval));
 }
 
 static char *describe_engine(const struct status *status)
@@ -46,7 +50,7 @@ static char *describe_engine(const struct status *status)
 
 char *status_describe(const struct status *status)
 {
-	_cleanup_free_ char *engine = NULL, *usage = NULL;
+	_cleanup_free_ char *engine = NULL, *usage = NULL, *mode = NULL;
 
 	if (!status->watching)
 		return xasprintf("Waiting for Docker Engine at %s: %s",
@@ -54,11 +58,11 @@ char *status_describe(const struct status *status)
 			status->away ? status->away : "getting to know it");
 	engine = describe_engine(status);
 	usage = describe_usage(status);
+	mode = describe_mode(status);
 	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s",
 		status->cycle >= CYCLE_CONTAINERS ? "Collecting" : "Watching", engine,
-		count_managed(status), inventory_count_images(status->inventory), usage,
-		describe_mode(status), status->problem ? "; " : "",
-		status->problem ? status->problem : "");
+		count_managed(status), inventory_count_images(status->inventory), usage, mode,
+		status->problem ? "; " : "", status->problem ? status->problem : "");
 }
 
 char *status_describe_limits(const struct settings *settings)
