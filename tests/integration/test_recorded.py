@@ -1,7 +1,7 @@
 """Answers recorded from engines that cannot be had here: they are understood, and are the measure
 of what the scripted engine says in their place.
 
-`recorded/ENGINE/` holds raw answers: info, version, images, containers, system-df, and the event
+`tests/recorded/ENGINE/` holds raw answers: info, version, images, containers, system-df, and the event
 of a pull. Docker 20.10 and 28.5 have graph drivers, 29.7 the containerd image store.
 """
 
@@ -23,8 +23,8 @@ from wire import Response
 MakeDaemon = Callable[..., Daemon]
 MakeEngine = Callable[..., ScriptedEngine]
 
-RECORDED = Path(__file__).with_name("recorded")
-ENGINES = sorted(path.name for path in RECORDED.iterdir())
+RECORDED = Path(__file__).parents[1] / "recorded"
+ENGINES = sorted(path.name for path in RECORDED.glob("*-*"))
 ANSWERS = {"/version": "version", "/info": "info", "/images/json": "images",
            "/containers/json": "containers", "/system/df": "system-df"}
 
