@@ -17,3 +17,10 @@ struct treatment {
  */
 struct treatment rules_apply(
 	const struct policy *policy, const struct image *image, const struct ledger_entry *entry);
+
+/*
+ * Rules that protect nothing: no image matches them, or an earlier rule takes all that do. What
+ * each was to match, appended to `matches`. A person should know: it may be a slip of the pen.
+ */
+void rules_list_idle_keeps(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, struct strings *matches);

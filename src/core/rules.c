@@ -45,6 +45,12 @@ static bool rule_matches(const struct rule *rule, const struct image *image,
 		(name && reference_match(rule->match, name));
 }
 
+/* A tagged image's digests are no names that anybody chose: see matches_digest(). */
+static const struct strings *names_of(const struct image *image)
+{
+	return image->references.count > 0 ? &image->references : &image->digests;
+}
+
 static const struct rule *first_match(const struct policy *policy, const struct image *image,
 	const struct ledger_entry *entry, const char *name)
 {
@@ -52,6 +58,36 @@ static const struct rule *first_match(const struct policy *policy, const struct 
 		if (rule_matches(&policy->rules.items[i], image, entry, name))
 			return &policy->rules.items[i];
 	return NULL;
+}
+
+/* Whether the rule is the first to match one of the image's names. */
+static bool rule_applies(const struct policy *policy, const struct rule *rule,
+	const struct image *image, const struct ledger_entry *entry)
+{
+	const struct strings *names = names_of(image);
+
+	if (names->count == 0)
+		return first_match(policy, image, entry, NULL) == rule;
+	for (size_t i = 0; i < names->count; i++)
+		if (first_match(policy, image, entry, names->items[i]) == rule)
+			return true;
+	return false;
+}
+
+void rules_list_idle_keeps(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, struct strings *matches)
+{
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct rule *rule = &policy->rules.items[i];
+		struct image *image, *next;
+		bool applies = !rule->keep;
+
+		HASH_ITER (hh, inventory->images, image, next)
+			applies = applies ||
+				rule_applies(policy, rule, image, ledger_find(ledger, image->id));
+		if (!applies)
+			strings_add(matches, rule->match);
+	}
 }
 
 /* 0 is no limit at all, the longest. */
@@ -95,9 +131,7 @@ static bool is_managed(const struct policy *policy, const struct ledger_entry *e
 struct treatment rules_apply(
 	const struct policy *policy, const struct image *image, const struct ledger_entry *entry)
 {
-	/* A tagged image's digests are no names that anybody chose: see matches_digest(). */
-	const struct strings *names =
-		image->references.count > 0 ? &image->references : &image->digests;
+	const struct strings *names = names_of(image);
 	struct matches matches = {};
 
 	for (size_t i = 0; i < names->count; i++)

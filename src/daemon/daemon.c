@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/rules.h"
 #include "daemon/cycle.h"
 #include "daemon/report.h"
 #include "daemon/schedule.h"
@@ -242,6 +243,20 @@ static void on_cycle_changed(void *userdata)
 	learned(userdata);
 }
 
+/* The first look is over: how things stand, and what may be a slip in the configuration. */
+static void greet(struct daemon *daemon)
+{
+	_cleanup_strings_ struct strings matches = {};
+
+	daemon->greeted = true;
+	log_info("%s", daemon->status);
+	rules_list_idle_keeps(
+		&daemon->settings.policy, &daemon->inventory, &daemon->ledger, &matches);
+	for (size_t i = 0; i < matches.count; i++)
+		log_warning("images.rules: the rule that keeps \"%s\" protects no image now",
+			matches.items[i]);
+}
+
 static void on_cycle_finished(void *userdata, const struct collection_outcome *outcome)
 {
 	struct daemon *daemon = userdata;
@@ -249,8 +264,7 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 	report_outcome(outcome);
 	learned(daemon);
 	if (!daemon->greeted)
-		log_info("%s", daemon->status);
-	daemon->greeted = true;
+		greet(daemon);
 	if (daemon->options.once)
 		stop(daemon, outcome->result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	else if (outcome->result < 0)

@@ -223,12 +223,31 @@ static void test_a_name_pattern_does_not_match_the_nameless(void **state)
 	assert_true(treat(w, "x").managed);
 }
 
+static void test_b33_a_keep_rule_that_protects_nothing_is_told(void **state)
+{
+	struct world *w = *state;
+	_cleanup_strings_ struct strings matches = {};
+
+	world_add(w, .name = "x", .tags = "app:1");
+	world_rule(w, "app:*")->keep = true;
+	world_rule(w, "typo:*")->keep = true;
+	/* Shadowed by the first one. */
+	world_rule(w, "app:1")->keep = true;
+	/* Rules without keep may well have nothing to do. */
+	world_rule(w, "none:*");
+	rules_list_idle_keeps(&w->policy, &w->inventory, &w->ledger, &matches);
+	assert_int_equal(matches.count, 2);
+	assert_string_equal(matches.items[0], "typo:*");
+	assert_string_equal(matches.items[1], "app:1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(test_without_rules_the_origin_decides),
 		world_test(test_an_unknown_image_is_unmanaged_unless_a_rule_matches),
 		world_test(test_b9_tracked_is_managed_and_forgotten_is_not),
+		world_test(test_b33_a_keep_rule_that_protects_nothing_is_told),
 		world_test(test_a_rule_manages_and_replaces_limits),
 		world_test(test_the_first_match_wins),
 		world_test(test_the_first_match_wins_for_pulled_images_too),
