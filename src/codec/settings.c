@@ -24,7 +24,7 @@ const struct setting settings_table[] = {
 		"Not in this version: only \"0\".", .only_zero = true },
 	{ "gc.grace", SETTING_DURATION, AT(policy.grace), "\"1h\"", true, 0,
 		"Nothing that was used or first seen within this time is ever removed." },
-	{ "gc.interval", SETTING_DURATION, AT(interval), "\"1h\"", true, NSEC_PER_SEC,
+	{ "gc.interval", SETTING_DURATION, AT(interval), "\"1h\"", true, 100 * NSEC_PER_MSEC,
 		"Collect at least this often." },
 	{ "gc.settle", SETTING_DURATION, AT(settle), "\"5s\"", true, 0,
 		"Quiet time after images came before their size is measured." },

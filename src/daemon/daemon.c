@@ -419,6 +419,7 @@ static void reload(struct daemon *daemon)
 	if (restarts.count > 0)
 		log_warning("needs a restart to take effect: %s", keys);
 	report_mode(daemon);
+	daemon->greeted = false; /* what it makes of the images is worth a word */
 	if (engine_changed(
 		    &settings, &daemon->settings, engine_endpoint(daemon->engine), &endpoint))
 		use_engine(daemon, &endpoint);

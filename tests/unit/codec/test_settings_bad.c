@@ -45,9 +45,10 @@ static void test_durations(void **state)
 
 static void test_durations_that_are_too_short(void **state)
 {
-	assert_errors("gc: { interval = \"0\"; };", "f.conf:1: gc.interval: must be at least 1s");
 	assert_errors(
-		"gc: { interval = \"999ms\"; };", "f.conf:1: gc.interval: must be at least 1s");
+		"gc: { interval = \"0\"; };", "f.conf:1: gc.interval: must be at least 100ms");
+	assert_errors(
+		"gc: { interval = \"99ms\"; };", "f.conf:1: gc.interval: must be at least 100ms");
 	assert_errors("engine: { connect_timeout = \"0\"; };",
 		"f.conf:1: engine.connect_timeout: must be at least 1ms");
 	assert_errors("engine: { request_timeout = \"1us\"; };",
