@@ -195,6 +195,7 @@ static int run(struct command_line *line, struct settings *settings, const char 
 		if (!line->detach)
 			return code;
 	}
+	log_set_level(configuration_log_level(&line->options, settings));
 	log_info("dockergcd %s, configuration: %s", DOCKERGCD_VERSION, config_name);
 	if (daemon_create(&line->options, settings, &daemon, &error) < 0) {
 		log_error("%s", error.message ? error.message : "cannot start");

@@ -5,24 +5,7 @@
 
 #include "codec/settings.h"
 #include "core/base.h"
-#include "io/log.h"
-
-/* From the command line; what is set here wins over the configuration, at reload too. */
-struct daemon_options {
-	const char *host; /* --host, or NULL */
-	bool dry_run, once;
-	bool has_log_level;
-	enum log_level log_level;
-	/*
-	 * Reads the configuration anew. Returns 0, or -EINVAL with one message for each thing that
-	 * is wrong. *ret_name is the file's name or "built-in defaults"; the caller frees.
-	 */
-	int (*load_settings)(
-		void *userdata, struct settings *ret, char **ret_name, struct strings *errors);
-	/* The loop runs; may be NULL. */
-	void (*ready)(void *userdata);
-	void *userdata;
-};
+#include "daemon/configuration.h"
 
 struct daemon;
 

@@ -303,21 +303,6 @@ static void on_retry(void *userdata)
 
 /* signals */
 
-static int find_engine(const struct daemon *daemon, struct endpoint *ret, struct error *error)
-{
-	const struct settings *settings = &daemon->settings;
-	struct endpoint_settings endpoint = {
-		.option = daemon->options.host,
-		.host = settings->engine_host,
-		.tls_verify = settings->tls_verify,
-		.tls_ca = settings->tls_ca,
-		.tls_cert = settings->tls_cert,
-		.tls_key = settings->tls_key,
-	};
-
-	return endpoint_find(&endpoint, ret, error);
-}
-
 static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 {
 	struct engine_timeouts timeouts = {
@@ -334,45 +319,6 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 	event_stream_start(daemon->stream);
 }
 
-/* Options win over the file. */
-static void apply_options(const struct daemon_options *options, struct settings *settings)
-{
-	enum log_level level = LEVEL_INFO;
-
-	if (options->dry_run)
-		settings->dry_run = true;
-	if (options->has_log_level)
-		level = options->log_level;
-	else if (log_level_parse(settings->log_level, &level) < 0)
-		level = LEVEL_INFO; /* settings let no other through */
-	log_set_level(level);
-}
-
-static void report_mode(const struct daemon *daemon)
-{
-	_cleanup_free_ char *limits = status_describe_limits(&daemon->settings);
-
-	if (*daemon->settings.control_socket || *daemon->settings.metrics_listen)
-		log_warning("this version has no control socket and no metrics: control is "
-			    "without effect");
-	if (!daemon->settings.enabled)
-		log_info("tracking only, nothing is removed (gc.enabled = false)");
-	else
-		log_info("%s %s", daemon->settings.dry_run ? "dry run, would remove" : "removing",
-			limits);
-}
-
-static bool engine_changed(const struct settings *a, const struct settings *b,
-	const struct endpoint *before, const struct endpoint *after)
-{
-	return !streq(before->url, after->url) || !streq(before->tls_ca, after->tls_ca) ||
-		!streq(before->tls_cert, after->tls_cert) ||
-		!streq(before->tls_key, after->tls_key) ||
-		before->tls_verify != after->tls_verify ||
-		a->connect_timeout != b->connect_timeout ||
-		a->request_timeout != b->request_timeout;
-}
-
 static void refuse_reload(struct daemon *daemon, const struct strings *errors)
 {
 	for (size_t i = 0; i < errors->count; i++)
@@ -382,46 +328,32 @@ static void refuse_reload(struct daemon *daemon, const struct strings *errors)
 	daemon->config_problem = xasprintf("configuration not reloaded: %s", errors->items[0]);
 }
 
-static void swap_settings(struct daemon *daemon, struct settings *settings)
-{
-	struct settings old = daemon->settings;
-
-	daemon->settings = *settings;
-	*settings = old;
-	apply_options(&daemon->options, &daemon->settings);
-}
-
 static void reload(struct daemon *daemon)
 {
-	_cleanup_(settings_finish) struct settings settings = {};
+	_cleanup_(settings_finish) struct settings old = {};
 	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
 	_cleanup_strings_ struct strings errors = {}, restarts = {};
-	_cleanup_error_ struct error error = {};
 	_cleanup_free_ char *name = NULL, *keys = NULL;
+	struct settings settings;
 
-	if (daemon->options.load_settings(daemon->options.userdata, &settings, &name, &errors) <
-		0) {
+	if (configuration_load(&daemon->options, &settings, &endpoint, &name, &errors) < 0) {
 		refuse_reload(daemon, &errors);
 		return;
 	}
-	swap_settings(daemon, &settings);
-	if (find_engine(daemon, &endpoint, &error) < 0) {
-		swap_settings(daemon, &settings);
-		strings_add(&errors, error.message);
-		refuse_reload(daemon, &errors);
-		return;
-	}
+	old = daemon->settings;
+	daemon->settings = settings;
 	freep(&daemon->config_problem);
 	daemon->config_problem = NULL;
-	settings_list_restarts(&settings, &daemon->settings, &restarts);
+	settings_list_restarts(&old, &settings, &restarts);
 	keys = strings_join(&restarts, ", ");
 	log_info("configuration reloaded from %s", name);
 	if (restarts.count > 0)
 		log_warning("needs a restart to take effect: %s", keys);
-	report_mode(daemon);
+	log_set_level(configuration_log_level(&daemon->options, &daemon->settings));
+	configuration_announce(&daemon->settings);
 	daemon->greeted = false; /* what it makes of the images is worth a word */
-	if (engine_changed(
-		    &settings, &daemon->settings, engine_endpoint(daemon->engine), &endpoint))
+	if (!configuration_has_same_engine(
+		    &old, engine_endpoint(daemon->engine), &daemon->settings, &endpoint))
 		use_engine(daemon, &endpoint);
 	else if (daemon->watching)
 		cycle_trigger(daemon->cycle, TRIGGER_TIMER);
@@ -522,7 +454,6 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 {
 	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
 	struct daemon *daemon = xcalloc(1, sizeof(*daemon));
-	bool keeps = !(options->once && (options->dry_run || settings->dry_run));
 	int r;
 
 	daemon->options = *options;
@@ -532,16 +463,15 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 	daemon->store.ledger = &daemon->ledger;
 	daemon->store.inventory = &daemon->inventory;
 	daemon->store.policy = &daemon->settings.policy;
-	apply_options(options, &daemon->settings);
 	inventory_init(&daemon->inventory);
 	ledger_init(&daemon->ledger);
 	daemon->base = event_base_new();
 	if (!daemon->base)
 		abort();
-	r = find_engine(daemon, &endpoint, error);
+	r = configuration_apply(options, &daemon->settings, &endpoint, error);
 	if (r == 0)
-		r = store_open(
-			&daemon->store, daemon->settings.cache_file, keeps, daemon->base, error);
+		r = store_open(&daemon->store, daemon->settings.cache_file,
+			!(options->once && daemon->settings.dry_run), daemon->base, error);
 	if (r == 0)
 		r = engine_create(daemon->base, &daemon->engine);
 	if (r < 0) {
@@ -581,7 +511,7 @@ void daemon_destroy(struct daemon *daemon)
 
 int daemon_run(struct daemon *daemon)
 {
-	report_mode(daemon);
+	configuration_announce(&daemon->settings);
 	daemon->watchdog = service_watchdog_create(daemon->base);
 	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 	service_ready();

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/configuration.h"
+
+#include <errno.h>
+
+#include "daemon/status.h"
+
+int configuration_apply(const struct daemon_options *options, struct settings *settings,
+	struct endpoint *ret_endpoint, struct error *error)
+{
+	struct endpoint_settings endpoint = {
+		.option = options->host,
+		.host = settings->engine_host,
+		.tls_verify = settings->tls_verify,
+		.tls_ca = settings->tls_ca,
+		.tls_cert = settings->tls_cert,
+		.tls_key = settings->tls_key,
+	};
+
+	settings->dry_run = settings->dry_run || options->dry_run;
+	return endpoint_find(&endpoint, ret_endpoint, error);
+}
+
+int configuration_load(const struct daemon_options *options, struct settings *ret,
+	struct endpoint *ret_endpoint, char **ret_name, struct strings *errors)
+{
+	_cleanup_(settings_finish) struct settings settings = {};
+	_cleanup_error_ struct error error = {};
+	_cleanup_free_ char *name = NULL;
+
+	if (options->load_settings(options->userdata, &settings, &name, errors) < 0)
+		return -EINVAL;
+	if (configuration_apply(options, &settings, ret_endpoint, &error) < 0) {
+		strings_add(errors, error.message);
+		return -EINVAL;
+	}
+	*ret = settings;
+	settings = (struct settings){};
+	*ret_name = TAKE_PTR(name);
+	return 0;
+}
+
+bool configuration_has_same_engine(const struct settings *a, const struct endpoint *a_endpoint,
+	const struct settings *b, const struct endpoint *b_endpoint)
+{
+	return streq(a_endpoint->url, b_endpoint->url) &&
+		streq(a_endpoint->tls_ca, b_endpoint->tls_ca) &&
+		streq(a_endpoint->tls_cert, b_endpoint->tls_cert) &&
+		streq(a_endpoint->tls_key, b_endpoint->tls_key) &&
+		a_endpoint->tls_verify == b_endpoint->tls_verify &&
+		a->connect_timeout == b->connect_timeout &&
+		a->request_timeout == b->request_timeout;
+}
+
+enum log_level configuration_log_level(
+	const struct daemon_options *options, const struct settings *settings)
+{
+	enum log_level level;
+
+	if (options->has_log_level)
+		return options->log_level;
+	/* The settings let no other names through. */
+	return log_level_parse(settings->log_level, &level) < 0 ? LEVEL_INFO : level;
+}
+
+void configuration_announce(const struct settings *settings)
+{
+	_cleanup_free_ char *limits = status_describe_limits(settings);
+
+	if (*settings->control_socket || *settings->metrics_listen)
+		log_warning("this version has no control socket and no metrics: control is "
+			    "without effect");
+	if (!settings->enabled)
+		log_info("tracking only, nothing is removed (gc.enabled = false)");
+	else
+		log_info("%s %s", settings->dry_run ? "dry run, would remove" : "removing", limits);
+}
