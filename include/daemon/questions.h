@@ -41,6 +41,8 @@ void question_merge(struct question *question, struct question *again);
 /* Adds a question, or merges it with the same one. Takes it over. */
 void questions_add(struct questions *questions, struct question *question);
 
+/* Whether there is one; only_uses: one that is a use. */
+bool questions_wait(const struct questions *questions, bool only_uses);
 /* Takes the oldest out, only_uses: the oldest that is a use. False if there is none. */
 bool questions_take(struct questions *questions, bool only_uses, struct question *ret);
 

@@ -41,5 +41,8 @@ struct removing;
 void removal_start(const struct removal_context *context, const char *id, enum reason planned,
 	removal_fn done, void *userdata, struct removing **ret);
 
+/* Goes on where a step waited for watch_is_settled(). */
+void removal_settled(struct removing *removing);
+
 /* Ends it between two steps, without callback. NULL is fine. */
 void removal_cancel(struct removing *removing);

@@ -23,6 +23,8 @@ struct store {
 	uint64_t saved_generation;
 	nsec_t saved_at;
 	char *problem; /* why the file cannot be written, or NULL */
+	void (*changed)(void *userdata); /* that has; NULL: nobody wants to know */
+	void *userdata;
 };
 
 /*

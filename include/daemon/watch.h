@@ -51,7 +51,10 @@ void watch_event(struct watch *watch, const struct engine_event *event);
 /* Whether events come in. While they do not, nothing is settled. True from watch_create() on. */
 void watch_set_live(struct watch *watch, bool live);
 
-/* Whether the lists have been there and no event is waiting for an answer. */
+/*
+ * Whether the lists have been there and no event is waiting for an answer; during a removal: none
+ * that is a use.
+ */
 bool watch_is_settled(const struct watch *watch);
 
 /* Whether there is a complete inventory. */

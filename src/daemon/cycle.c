@@ -405,6 +405,8 @@ void cycle_settled(struct cycle *cycle)
 {
 	if (cycle->state == CYCLE_WAITING)
 		look(cycle);
-	else if (cycle->state == CYCLE_REMOVE && !cycle->removing)
+	else if (cycle->state == CYCLE_REMOVE && cycle->removing)
+		removal_settled(cycle->removing);
+	else if (cycle->state == CYCLE_REMOVE)
 		remove_next(cycle);
 }

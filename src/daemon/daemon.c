@@ -71,6 +71,11 @@ static void observe(struct daemon *daemon)
 		ledger_observe(&daemon->ledger, &now);
 }
 
+static void on_stored(void *userdata)
+{
+	update_status(userdata);
+}
+
 static void learned(struct daemon *daemon)
 {
 	store_note(&daemon->store);
@@ -479,6 +484,8 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 		return r;
 	}
 	create_parts(daemon);
+	daemon->store.changed = on_stored;
+	daemon->store.userdata = daemon;
 	use_engine(daemon, &endpoint);
 	*ret = daemon;
 	return 0;
@@ -519,9 +526,11 @@ int daemon_run(struct daemon *daemon)
 		daemon->options.ready(daemon->options.userdata);
 	update_status(daemon);
 	event_base_dispatch(daemon->base);
+	daemon->store.changed = NULL; /* what it says from now on is Stopping */
 	service_stopping();
 	service_status("Stopping");
 	observe(daemon);
-	store_flush(&daemon->store, daemon->ledger.met > 0);
+	/* Who has watched nothing has nothing to say: without lists no image looks managed. */
+	store_flush(&daemon->store, daemon->ledger.observed.elapsed > 0);
 	return daemon->exit_code;
 }

@@ -55,6 +55,14 @@ static void remove_at(struct questions *questions, size_t i)
 		(questions->count - i) * sizeof(*questions->items));
 }
 
+bool questions_wait(const struct questions *questions, bool only_uses)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		if (questions->items[i].is_use || !only_uses)
+			return true;
+	return false;
+}
+
 bool questions_take(struct questions *questions, bool only_uses, struct question *ret)
 {
 	for (size_t i = 0; i < questions->count; i++) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/removal.h"
 
+#include <string.h>
+
 #include "io/clock.h"
 
 struct removing {
@@ -11,6 +13,7 @@ struct removing {
 	bool by_id; /* the last step: all names are gone, or there was just one */
 	char *name; /* under way */
 	struct engine_call *call;
+	bool waiting; /* for watch_is_settled() */
 	uint64_t gone;
 	removal_fn done;
 	void *userdata;
@@ -111,13 +114,28 @@ static void on_removed(void *userdata, struct engine_answer *answer)
 	next_step(removing);
 }
 
-/* A tag first, then digests of several repositories one by one, at last the ID. */
+static bool is_same_repository(const char *tag, const char *digest)
+{
+	size_t length = strcspn(digest, "@");
+
+	return strncmp(tag, digest, length) == 0 && tag[length] == ':' &&
+		!strchr(tag + length, '/');
+}
+
+/*
+ * Names one by one while there are several, then the ID, which takes the last name and its digests
+ * along. By the ID, because a name may have moved to another image by the time that the engine gets
+ * to it, and that one must not go. A digest does not move.
+ */
 static const char *next_name(const struct image *image)
 {
-	if (image->references.count > 0)
+	if (image->references.count > 1)
 		return image->references.items[0];
-	if (image->digests.count > 1)
-		return image->digests.items[0];
+	if (image->references.count == 0)
+		return image->digests.count > 1 ? image->digests.items[0] : NULL;
+	for (size_t i = 0; i < image->digests.count; i++)
+		if (!is_same_repository(image->references.items[0], image->digests.items[i]))
+			return image->digests.items[i];
 	return NULL;
 }
 
@@ -128,6 +146,10 @@ static void next_step(struct removing *removing)
 	const char *name;
 	enum reason reason;
 
+	/* A use that was read meanwhile must have its say first. */
+	removing->waiting = !watch_is_settled(context->watch);
+	if (removing->waiting)
+		return;
 	if (!image) {
 		finish(removing, REMOVAL_DONE, removing->planned, NULL);
 		return;
@@ -144,6 +166,12 @@ static void next_step(struct removing *removing)
 	removing->name = xstrdup(name ? name : removing->id);
 	removing->call = engine_remove(
 		context->engine, removing->name, removing->prune, on_removed, removing);
+}
+
+void removal_settled(struct removing *removing)
+{
+	if (removing->waiting)
+		next_step(removing);
 }
 
 void removal_start(const struct removal_context *context, const char *id, enum reason planned,

@@ -21,6 +21,12 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 	store_flush(store, store->problem);
 }
 
+static void tell(struct store *store)
+{
+	if (store->changed)
+		store->changed(store->userdata);
+}
+
 /* Takes the message over. */
 static void note_problem(struct store *store, struct error *error)
 {
@@ -29,6 +35,7 @@ static void note_problem(struct store *store, struct error *error)
 	free(store->problem);
 	store->problem = TAKE_PTR(error->message);
 	timer_arm(store->timer, SAVE_INTERVAL);
+	tell(store);
 }
 
 /* A file that makes no sense is kept under another name, for people. */
@@ -133,6 +140,7 @@ static int save(struct store *store, struct error *error)
 void store_flush(struct store *store, bool anyway)
 {
 	_cleanup_error_ struct error error = {};
+	bool had_problem = store->problem;
 
 	if (!store->keeps || (!anyway && store->ledger->generation == store->saved_generation))
 		return;
@@ -147,6 +155,8 @@ void store_flush(struct store *store, bool anyway)
 	store->problem = NULL;
 	store->saved_generation = store->ledger->generation;
 	evtimer_del(store->timer);
+	if (had_problem)
+		tell(store);
 }
 
 static void start_afresh(struct store *store, const char *engine_id)

@@ -28,6 +28,7 @@ struct watch {
 	bool removing; /* see watch_set_removing() */
 	bool live; /* see watch_set_live() */
 	events_t unsettled; /* came during a request: to be applied again after its answer */
+	events_t during_removal; /* the same, of images, for a removal's answers */
 
 	struct questions questions;
 	struct question asked; /* its answer is under way */
@@ -68,12 +69,12 @@ struct watch *watch_create(struct engine *engine, struct inventory *inventory,
 	return watch;
 }
 
-static void drop_events(struct watch *watch)
+static void drop_events(events_t *events)
 {
-	for (size_t i = 0; i < watch->unsettled.count; i++)
-		engine_event_finish(&watch->unsettled.items[i]);
-	free(watch->unsettled.items);
-	watch->unsettled = (events_t){};
+	for (size_t i = 0; i < events->count; i++)
+		engine_event_finish(&events->items[i]);
+	free(events->items);
+	*events = (events_t){};
 }
 
 void watch_stop(struct watch *watch)
@@ -81,7 +82,8 @@ void watch_stop(struct watch *watch)
 	reconcile_cancel(watch->reconcile);
 	engine_cancel(TAKE_PTR(watch->ask));
 	engine_cancel(TAKE_PTR(watch->containers));
-	drop_events(watch);
+	drop_events(&watch->unsettled);
+	drop_events(&watch->during_removal);
 	questions_finish(&watch->questions);
 	question_finish(&watch->asked);
 	watch->reconcile_again = watch->removing = watch->loaded = false;
@@ -104,7 +106,7 @@ bool watch_is_loaded(const struct watch *watch)
 bool watch_is_settled(const struct watch *watch)
 {
 	return watch->live && watch->loaded && !reconcile_is_running(watch->reconcile) &&
-		!watch->ask && watch->questions.count == 0;
+		!watch->ask && !questions_wait(&watch->questions, watch->removing);
 }
 
 static void tell_settled(struct watch *watch)
@@ -207,9 +209,19 @@ static void apply_again(struct watch *watch, bool images, bool containers)
 	free(events.items);
 }
 
-static void finish_question(struct watch *watch)
+/* The question that is answered now. What its answer opens may be asked at once. */
+static struct question take_asked(struct watch *watch)
 {
-	question_finish(&watch->asked);
+	struct question question = watch->asked;
+
+	watch->asked = (struct question){};
+	watch->ask = NULL;
+	return question;
+}
+
+static void finish_question(struct watch *watch, struct question *question)
+{
+	question_finish(question);
 	apply_again(watch, true, false);
 	ask_next(watch);
 	tell_settled(watch);
@@ -224,33 +236,32 @@ static bool is_image_id(const char *name)
 static void on_image(void *userdata, struct engine_answer *answer)
 {
 	struct watch *watch = userdata;
-	struct question *question = &watch->asked;
+	struct question question = take_asked(watch);
 
-	watch->ask = NULL;
 	if (answer->result == ENGINE_OK) {
-		apply_image(&watch->apply, question, &answer->image, clock_now());
-	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question->name)) {
-		watch_image_gone(watch, question->name);
+		apply_image(&watch->apply, &question, &answer->image, clock_now());
+	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question.name)) {
+		watch_image_gone(watch, question.name);
 	} else {
 		/* Nobody has that name (pull --all-tags tells the repository alone), or a failure.
 		 */
-		questions_add(&watch->questions, question);
+		questions_add(&watch->questions, &question);
 		on_doubt(watch, answer->message);
 	}
-	finish_question(watch);
+	finish_question(watch, &question);
 }
 
 static void on_container(void *userdata, struct engine_answer *answer)
 {
 	struct watch *watch = userdata;
+	struct question question = take_asked(watch);
 	bool found = answer->result == ENGINE_OK;
 
-	watch->ask = NULL;
 	if (!found)
 		log_debug("what the user typed must do: %s", answer->message);
-	apply_container(&watch->apply, &watch->asked, found ? answer->container.image_id : NULL,
-		clock_now());
-	finish_question(watch);
+	apply_container(
+		&watch->apply, &question, found ? answer->container.image_id : NULL, clock_now());
+	finish_question(watch, &question);
 }
 
 static void ask_next(struct watch *watch)
@@ -266,12 +277,6 @@ static void ask_next(struct watch *watch)
 			watch->engine, watch->asked.name, on_container, watch);
 }
 
-void watch_set_removing(struct watch *watch, bool removing)
-{
-	watch->removing = removing;
-	ask_next(watch);
-}
-
 /* The image that the event's container is known to hold, NULL if it is not. */
 static const char *known_image(const struct watch *watch, const struct engine_event *event)
 {
@@ -282,11 +287,11 @@ static const char *known_image(const struct watch *watch, const struct engine_ev
 }
 
 /* To be applied again. A container may be gone by then: what it held is written down instead. */
-static void remember(struct watch *watch, const struct engine_event *event)
+static void remember(const struct watch *watch, events_t *events, const struct engine_event *event)
 {
 	const char *image = is_container_event(event) ? known_image(watch, event) : NULL;
 
-	*array_push(&watch->unsettled) = (struct engine_event){
+	*array_push(events) = (struct engine_event){
 		.kind = event->kind,
 		.actor = xstrdup(event->actor),
 		.image = xstrdup(image ? image : event->image),
@@ -300,13 +305,28 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 	bool unsettled = is_unsettled(watch, event);
 	bool ends = event->kind == EVENT_CONTAINER_DESTROY;
 
+	if (watch->removing && !is_container_event(event))
+		remember(watch, &watch->during_removal, event);
 	if (unsettled && ends)
-		remember(watch, event);
+		remember(watch, &watch->unsettled, event);
 	/* Before the first list nothing is known that an event could be applied to. */
 	if (watch->loaded)
 		apply_event(&watch->apply, event, clock_now());
 	if (unsettled && !ends)
-		remember(watch, event);
+		remember(watch, &watch->unsettled, event);
+}
+
+void watch_set_removing(struct watch *watch, bool removing)
+{
+	events_t events = watch->during_removal;
+
+	watch->during_removal = (events_t){};
+	watch->removing = removing;
+	/* An image that came again before the engine's answer was there was dropped by that. */
+	for (size_t i = 0; i < events.count; i++)
+		watch_event(watch, &events.items[i]);
+	drop_events(&events);
+	ask_next(watch);
 }
 
 static void on_listed(void *userdata)
@@ -335,7 +355,7 @@ static void on_reconciled(void *userdata, int result, const char *why)
 	if (result < 0) {
 		watch->reconcile_again = false;
 		if (watch->loaded)
-			drop_events(watch); /* they were applied as they came */
+			drop_events(&watch->unsettled); /* they were applied as they came */
 		watch->handler.failed(watch->userdata, why);
 		return;
 	}
