@@ -70,6 +70,9 @@ static inline bool streq(const char *a, const char *b)
 	return compare_strings(a, b) == 0;
 }
 
+/* FNV-1a, 64 bits: tells texts apart and finds flipped bits; no protection against intent. */
+uint64_t hash_bytes(const char *data, size_t length);
+
 /* What went wrong, for a person. Starts out as {}; functions leave it alone on success. */
 struct error {
 	char *message;

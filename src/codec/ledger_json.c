@@ -2,6 +2,7 @@
 #include "codec/ledger_json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "codec/json.h"
@@ -9,6 +10,15 @@
 #include "core/units.h"
 
 #define VERSION 1
+
+/*
+ * The last key, as it stands in the file: length and hash of all that stands before it. A year that
+ * is another one by a single bit is as well-formed as before, and images would go for it. A text of
+ * another length was changed by a person or a script, not by a disk.
+ */
+#define CHECKSUM_KEY ",\n  \"checksum\":"
+#define CHECKSUM_FORMAT "%zu-%016llx"
+#define CHECKSUM_MAX 48
 
 /* Totals beyond this many seconds are damage; below it nothing overflows in nanoseconds. */
 #define SECONDS_MAX (NSEC_MAX / NSEC_PER_SEC / 4)
@@ -228,6 +238,30 @@ static int read_ledger(struct json_object *object, struct ledger *ledger, struct
 	return 0;
 }
 
+static void make_checksum(const char *data, size_t length, char buffer[static CHECKSUM_MAX])
+{
+	snprintf(buffer, CHECKSUM_MAX, CHECKSUM_FORMAT, length,
+		(unsigned long long)hash_bytes(data, length));
+}
+
+static int check_sum(const char *data, size_t length, struct json_object *root, struct error *error)
+{
+	const char *key = memmem(data, length, CHECKSUM_KEY, strlen(CHECKSUM_KEY));
+	const char *sum = json_text(root, "checksum");
+	size_t covered = key ? (size_t)(key - data) : 0;
+	char expected[CHECKSUM_MAX];
+
+	if (!key || !sum || strtoull(sum, NULL, 10) != covered)
+		return 0;
+	make_checksum(data, covered, expected);
+	if (streq(sum, expected))
+		return 0;
+	error_set(error,
+		"the checksum is wrong: it was damaged, or changed by hand without "
+		"removing \"checksum\"");
+	return -EBADMSG;
+}
+
 int ledger_decode(const char *data, size_t length, struct ledger *ret, struct error *error)
 {
 	_cleanup_json_ struct json_object *root = NULL;
@@ -241,6 +275,8 @@ int ledger_decode(const char *data, size_t length, struct ledger *ret, struct er
 		r = read_array(root, &ledger, read_imported, error);
 	} else {
 		r = json_read(data, length, json_type_object, &root, error);
+		if (r == 0)
+			r = check_sum(data, length, root, error);
 		if (r == 0)
 			r = read_ledger(root, &ledger, error);
 	}
@@ -340,7 +376,9 @@ char *ledger_encode(
 	const struct ledger *ledger, const struct inventory *inventory, const struct policy *policy)
 {
 	_cleanup_json_ struct json_object *object = json_object_new_object();
+	char sum[CHECKSUM_MAX];
 	const char *text;
+	size_t length;
 
 	put(object, "version", json_object_new_int(VERSION));
 	put(object, "engine_id",
@@ -356,5 +394,8 @@ char *ledger_encode(
 		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (!text)
 		abort();
-	return xasprintf("%s\n", text);
+	/* Before the closing brace. */
+	length = strlen(text) - strlen("\n}");
+	make_checksum(text, length, sum);
+	return xasprintf("%.*s" CHECKSUM_KEY "\"%s\"\n}\n", (int)length, text, sum);
 }

@@ -59,6 +59,15 @@ int compare_strings(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
+uint64_t hash_bytes(const char *data, size_t length)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)data[i]) * 0x100000001b3;
+	return hash;
+}
+
 void error_set(struct error *error, const char *format, ...)
 {
 	char *message;

@@ -188,17 +188,9 @@ int cache_file_set_aside(
 	return fail(error, -EEXIST, path);
 }
 
-/* FNV-1a, 64 bits: a name that differs from engine to engine; the file says whose it is. */
-static uint64_t hash(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325;
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3;
-	return h;
-}
-
+/* The name differs from engine to engine; the file says whose it is. */
 char *cache_file_engine_path(const struct cache_file *file, const char *engine_id)
 {
-	return xasprintf("%s.engine-%016llx", file->path, (unsigned long long)hash(engine_id));
+	return xasprintf("%s.engine-%016llx", file->path,
+		(unsigned long long)hash_bytes(engine_id, strlen(engine_id)));
 }

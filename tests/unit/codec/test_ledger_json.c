@@ -146,6 +146,47 @@ static void test_b15_writing_and_reading_is_the_identity(void **state)
 	assert_string_equal(twice, text);
 }
 
+/* A flipped bit is found, or it changes nothing that we read. */
+static void test_b16_no_flipped_bit_is_believed(void **state)
+{
+	struct book *book = *state;
+	_cleanup_free_ char *text = NULL;
+	size_t found = 0;
+
+	fill(book);
+	text = encode(book);
+	for (size_t bit = 0; bit < strlen(text) * 8; bit++) {
+		_cleanup_(ledger_finish) struct ledger again = {};
+		_cleanup_free_ char *flipped = xstrdup(text), *twice = NULL;
+
+		flipped[bit / 8] = (char)(flipped[bit / 8] ^ (1 << bit % 8));
+		if (ledger_decode(flipped, strlen(text), &again, NULL) < 0) {
+			found++;
+			continue;
+		}
+		twice = ledger_encode(&again, &book->inventory, &book->policy);
+		assert_string_equal(twice, text);
+	}
+	assert_true(found > strlen(text) * 7);
+}
+
+static void test_what_a_person_changed_is_taken(void **state)
+{
+	struct book *book = *state;
+	_cleanup_(ledger_finish) struct ledger again = {};
+	_cleanup_free_ char *text = NULL, *changed = NULL;
+	char *rest;
+
+	fill(book);
+	text = encode(book);
+	rest = strstr(text, "\"origin\":");
+	assert_non_null(rest);
+	/* Another length: no disk does that. */
+	changed = xasprintf("%.*s %s", (int)(rest - text), text, rest);
+	decode(changed, &again);
+	assert_int_equal(HASH_COUNT(again.entries), 4);
+}
+
 static void test_an_empty_ledger(void **state)
 {
 	struct book *book = *state;
@@ -318,6 +359,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		book_test(test_b15_writing_and_reading_is_the_identity),
+		book_test(test_b16_no_flipped_bit_is_believed),
+		book_test(test_what_a_person_changed_is_taken),
 		book_test(test_an_empty_ledger),
 		book_test(test_the_form_is_the_promised_one),
 		book_test(test_managed_is_written_for_readers),
