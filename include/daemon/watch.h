@@ -45,6 +45,8 @@ void watch_reconcile(struct watch *watch);
 
 /* The engine is away: what is under way is void, what is known stays. */
 void watch_stop(struct watch *watch);
+/* The same, but what was read is kept and has its effect after the next list. */
+void watch_pause(struct watch *watch);
 
 void watch_event(struct watch *watch, const struct engine_event *event);
 

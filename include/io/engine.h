@@ -59,6 +59,9 @@ const struct endpoint *engine_endpoint(const struct engine *engine);
  */
 struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *userdata);
 
+/* How long a connection may take, by the configuration. */
+nsec_t engine_connect_timeout(const struct engine *engine);
+
 /* What engine_connect() learned; empty before it. */
 const struct engine_version *engine_version(const struct engine *engine);
 const struct engine_info *engine_info(const struct engine *engine);

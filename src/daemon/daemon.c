@@ -111,6 +111,7 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 		version->is_podman ? "Podman" : "Docker", version->version,
 		engine_api_version(daemon->engine), info->driver, info->root_directory);
 	if (!same) {
+		daemon->watching = false;
 		cycle_cancel(daemon->cycle);
 		watch_stop(daemon->watch);
 	}
@@ -118,7 +119,8 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 	daemon->new_connection = true;
 	if (!same)
 		return info->system_time ? info->system_time : clock_now();
-	if (last > 0)
+	/* Of a time in the future the engine would tell nothing that comes before it. */
+	if (last > 0 && last <= (info->system_time ? info->system_time : clock_now()))
 		return last;
 	return daemon->ledger.observed_until ? daemon->ledger.observed_until : clock_now();
 }
@@ -126,14 +128,19 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 static void on_watching(void *userdata)
 {
 	struct daemon *daemon = userdata;
+	bool was_away;
 	struct clocks now = clock_read();
 
 	freep(&daemon->away);
 	daemon->away = NULL;
+	was_away = !daemon->watching;
 	daemon->watching = true;
 	daemon->greeted = false;
 	ledger_watch_begin(&daemon->ledger, &now);
-	list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
+	if (was_away)
+		list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
+	else
+		watch_reconcile(daemon->watch);
 	watch_set_live(daemon->watch, true);
 }
 
@@ -177,7 +184,7 @@ static void on_away(void *userdata, const char *why)
 	daemon->away = xstrdup(why);
 	schedule_idle(daemon->schedule);
 	cycle_cancel(daemon->cycle);
-	watch_stop(daemon->watch);
+	watch_pause(daemon->watch);
 	learned(daemon);
 }
 

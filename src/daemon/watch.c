@@ -77,16 +77,30 @@ static void drop_events(events_t *events)
 	*events = (events_t){};
 }
 
-void watch_stop(struct watch *watch)
+/* The question whose answer is under way is open again. */
+static void take_back(struct watch *watch)
+{
+	if (!watch->ask)
+		return;
+	engine_cancel(TAKE_PTR(watch->ask));
+	questions_add(&watch->questions, &watch->asked);
+}
+
+void watch_pause(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
-	engine_cancel(TAKE_PTR(watch->ask));
+	take_back(watch);
 	engine_cancel(TAKE_PTR(watch->containers));
+	drop_events(&watch->during_removal); /* they were applied as they came */
+	watch->reconcile_again = watch->removing = watch->loaded = false;
+}
+
+void watch_stop(struct watch *watch)
+{
+	watch_pause(watch);
 	drop_events(&watch->unsettled);
-	drop_events(&watch->during_removal);
 	questions_finish(&watch->questions);
 	question_finish(&watch->asked);
-	watch->reconcile_again = watch->removing = watch->loaded = false;
 }
 
 void watch_destroy(struct watch *watch)
@@ -118,6 +132,9 @@ static void tell_settled(struct watch *watch)
 void watch_set_live(struct watch *watch, bool live)
 {
 	watch->live = live;
+	if (live && watch->reconcile_again)
+		watch_reconcile(watch);
+	ask_next(watch);
 	tell_settled(watch);
 }
 
@@ -266,7 +283,8 @@ static void on_container(void *userdata, struct engine_answer *answer)
 
 static void ask_next(struct watch *watch)
 {
-	if (watch->ask || reconcile_is_running(watch->reconcile) ||
+	/* While the stream is broken nobody knows who would answer. */
+	if (!watch->live || watch->ask || reconcile_is_running(watch->reconcile) ||
 		!questions_take(&watch->questions, watch->removing, &watch->asked))
 		return;
 	if (watch->asked.kind == QUESTION_IMAGE)
@@ -370,16 +388,14 @@ static void on_reconciled(void *userdata, int result, const char *why)
 
 void watch_reconcile(struct watch *watch)
 {
-	if (reconcile_is_running(watch->reconcile)) {
+	/* While the stream is broken it may be another engine that answers. */
+	if (!watch->live || reconcile_is_running(watch->reconcile)) {
 		watch->reconcile_again = true;
 		return;
 	}
 	watch->reconcile_again = false;
 	/* The list answers what was asked, and is newer. */
-	if (watch->ask) {
-		engine_cancel(TAKE_PTR(watch->ask));
-		questions_add(&watch->questions, &watch->asked);
-	}
+	take_back(watch);
 	reconcile_start(watch->reconcile);
 }
 

@@ -122,6 +122,11 @@ const struct endpoint *engine_endpoint(const struct engine *engine)
 	return &engine->endpoint;
 }
 
+nsec_t engine_connect_timeout(const struct engine *engine)
+{
+	return engine->timeouts.connect;
+}
+
 const struct engine_version *engine_version(const struct engine *engine)
 {
 	return &engine->version;

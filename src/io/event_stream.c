@@ -16,6 +16,8 @@
 #define RESUME_DELAY_MAX NSEC_PER_SEC
 /* The engine replays at once what it has; its last event is back within this or not at all. */
 #define RESUME_WAIT NSEC_PER_SEC
+/* So many streams in a row that bring nothing but the last event, and it is skipped. */
+#define STALE_MAX 3
 
 enum stream_state {
 	STREAM_AWAY, /* a retry is due */
@@ -38,6 +40,9 @@ struct event_stream {
 	struct path_watch *socket_watch;
 	struct lines lines;
 	nsec_t last; /* time of the last event seen; 0: none */
+	nsec_t opened; /* when the present stream was asked for, by CLOCK_BOOTTIME */
+	bool fresh; /* it brought an event that was not known before */
+	unsigned stale; /* so many streams in a row brought none, and went at once */
 	nsec_t delay; /* before the next try */
 	bool told_away; /* the handler knows */
 	struct event_stream_counters counters;
@@ -50,6 +55,12 @@ static nsec_t jitter(nsec_t delay)
 
 	evutil_secure_rng_get_bytes(&random, sizeof(random));
 	return delay - delay / 4 + delay / 2 * random / UINT16_MAX;
+}
+
+/* Nothing but the last event comes through: ask for what comes after it, and list. */
+static bool is_stuck(const struct event_stream *stream)
+{
+	return stream->stale >= STALE_MAX;
 }
 
 static void close_stream(struct event_stream *stream)
@@ -79,7 +90,7 @@ static void watch_socket(struct event_stream *stream)
 	if (path && !stream->socket_watch &&
 		path_watch_create(
 			stream->base, path, on_socket_appeared, stream, &stream->socket_watch) < 0)
-		stream->socket_watch = NULL; /* its folder is missing too: retries will do */
+		stream->socket_watch = NULL; /* no inotify to be had: retries will do */
 }
 
 static void go_away(struct event_stream *stream, const char *why)
@@ -87,9 +98,9 @@ static void go_away(struct event_stream *stream, const char *why)
 	close_stream(stream);
 	stream->state = STREAM_AWAY;
 	watch_socket(stream);
-	timer_arm(stream->timer, jitter(stream->delay));
+	timer_arm(stream->timer, MIN(jitter(stream->delay), RETRY_MAX));
 	log_debug("no engine, next try in at most %lld ms: %s",
-		(long long)(stream->delay * 5 / 4 / NSEC_PER_MSEC), why);
+		(long long)(MIN(stream->delay * 5 / 4, RETRY_MAX) / NSEC_PER_MSEC), why);
 	stream->delay = MIN(stream->delay * 2, RETRY_MAX);
 	if (stream->told_away)
 		return;
@@ -150,7 +161,9 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 	stream->counters.events++;
 	if (!check_resumed(stream, &event))
 		return;
-	stream->last = MAX(stream->last, event.time);
+	/* In the order of arrival: a time from the future must not hide what comes after it. */
+	stream->fresh = stream->fresh || event.time != stream->last;
+	stream->last = event.time;
 	if (event.kind != EVENT_OTHER)
 		stream->handler.event(stream->userdata, &event);
 }
@@ -173,7 +186,7 @@ static void on_done(void *userdata, const struct http_answer *answer)
 {
 	struct event_stream *stream = userdata;
 	_cleanup_free_ char *text = NULL, *why = NULL;
-	bool was_open = stream->state == STREAM_WATCHING || stream->state == STREAM_RESUMING;
+	bool was_open = stream->state == STREAM_WATCHING || stream->state == STREAM_RESUMING, stale;
 
 	stream->http_call = NULL;
 	if (stream->state == STREAM_WATCHING)
@@ -185,13 +198,15 @@ static void on_done(void *userdata, const struct http_answer *answer)
 		why = xasprintf("GET /events: %d %s", answer->status, text);
 	else
 		why = xasprintf("GET /events: the stream was closed");
-	if (!was_open || stream->last == 0) {
+	if (!was_open) {
 		go_away(stream, why);
 		return;
 	}
 	/* A proxy or a restart: often it goes on where it stopped, and nobody needs to know. */
 	log_debug("%s; opening it again", why);
 	close_stream(stream);
+	stale = !stream->fresh && clock_read().elapsed - stream->opened < RESUME_WAIT;
+	stream->stale = stale ? stream->stale + 1 : 0;
 	stream->counters.reconnects++;
 	stream->state = STREAM_REOPENING;
 	timer_arm(stream->timer, MAX(stream->delay / 4, RESUME_DELAY));
@@ -201,6 +216,10 @@ static void on_done(void *userdata, const struct http_answer *answer)
 static void open_stream(struct event_stream *stream, nsec_t since)
 {
 	lines_reset(&stream->lines);
+	stream->opened = clock_read().elapsed;
+	stream->fresh = false;
+	/* Its header comes at once, or this is no engine that lives. */
+	timer_arm(stream->timer, engine_connect_timeout(stream->engine));
 	stream->http_call =
 		engine_open_events(stream->engine, since, on_header, on_data, on_done, stream);
 }
@@ -214,7 +233,9 @@ static void on_connected(void *userdata, struct engine_answer *answer)
 		go_away(stream, answer->message);
 		return;
 	}
-	open_stream(stream, stream->handler.connected(stream->userdata, stream->last));
+	open_stream(stream,
+		stream->handler.connected(
+			stream->userdata, stream->last > 0 ? stream->last + is_stuck(stream) : 0));
 }
 
 static void connect_engine(struct event_stream *stream)
@@ -228,7 +249,9 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 {
 	struct event_stream *stream = userdata;
 
-	if (stream->state == STREAM_REOPENING)
+	if (stream->http_call && stream->state != STREAM_RESUMING)
+		go_away(stream, "GET /events: no answer");
+	else if (stream->state == STREAM_REOPENING && stream->last > 0 && !is_stuck(stream))
 		open_stream(stream, stream->last);
 	else
 		connect_engine(stream);

@@ -141,18 +141,30 @@ static void test_it_may_be_destroyed_from_its_callback(void **state)
 	end(&seen);
 }
 
-static void test_no_such_folder(void **state)
+static void test_b11_folders_may_come_later_and_go_again(void **state)
 {
-	_cleanup_free_ char *path = scratch_path(*state, "none/docker.sock");
-	struct event_base *base = event_base_new();
-	struct path_watch *watch = NULL;
+	_cleanup_free_ char *outer = scratch_path(*state, "outer");
+	_cleanup_free_ char *inner = scratch_path(*state, "outer/inner");
+	_cleanup_free_ char *path = scratch_path(*state, "outer/inner/docker.sock");
 	size_t before = scratch_count_descriptors();
+	struct seen seen = {};
 
-	assert_int_equal(path_watch_create(base, path, on_appeared, NULL, &watch), -ENOENT);
-	assert_null(watch);
-	assert_int_equal(scratch_count_descriptors(), before);
+	begin(&seen, path);
+	for (int round = 0; round < 2; round++) {
+		assert_nothing(&seen);
+		assert_int_equal(mkdir(outer, 0700), 0);
+		assert_nothing(&seen);
+		assert_int_equal(mkdir(inner, 0700), 0);
+		scratch_write(path, "");
+		assert_appears(&seen);
+		scratch_run_for(seen.base, 50 * NSEC_PER_MSEC);
+		unlink(path);
+		assert_int_equal(rmdir(inner), 0);
+		assert_int_equal(rmdir(outer), 0);
+	}
+	end(&seen);
 	path_watch_destroy(NULL);
-	event_base_free(base);
+	assert_int_equal(scratch_count_descriptors(), before);
 }
 
 int main(void)
@@ -163,7 +175,7 @@ int main(void)
 		scratch_test(test_others_do_not_count),
 		scratch_test(test_many_at_once),
 		scratch_test(test_it_may_be_destroyed_from_its_callback),
-		scratch_test(test_no_such_folder),
+		scratch_test(test_b11_folders_may_come_later_and_go_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
