@@ -2,14 +2,19 @@
 
 A fault gets the exchange: it may let the engine handle the request (`exchange.handle()`) or
 not, and does with the wire what it likes. `engine.script("GET", "/images/json", faults.html())`.
+What an engine cannot be made to do itself, a relay between it and the daemon does.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import itertools
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 from wire import Response, Wire, chunk, head
@@ -147,3 +152,169 @@ def stream_silent() -> Fault:
         while True:
             exchange.wire.pause(0.1)
     return fault
+
+# Between a daemon and any engine, a real one too
+
+class Passage:
+    """One connection through a relay, and the request that is on it now."""
+
+    def __init__(self, client: socket.socket, engine_path: Path) -> None:
+        self.client = client
+        self.request = ""
+        """As in `GET /v1.41/events?…`."""
+        self.left: int | None = None
+        """Where not None: after so many more bytes of the answer the connection is cut."""
+        self._engine_path = engine_path
+        self._engine: socket.socket | None = None
+
+    def forward(self, data: bytes) -> None:
+        """Passes a request on."""
+        if self._engine is None:
+            self._engine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._engine.connect(str(self._engine_path))
+            threading.Thread(target=self._pump, args=(self._engine,), daemon=True).start()
+        self._engine.sendall(data)
+
+    def cut(self) -> None:
+        """Ends it on both sides."""
+        for each in (self.client, self._engine):
+            if each is not None:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def _pump(self, engine: socket.socket) -> None:
+        """Passes the answers back."""
+        with contextlib.suppress(OSError):
+            while data := engine.recv(65536):
+                if self.left is not None:
+                    data = data[:self.left]
+                    self.left -= len(data)
+                self.client.sendall(data)
+                if self.left == 0:
+                    break
+        self.cut()
+        engine.close()
+
+
+Wrong = Callable[[Passage], bool]
+"""What a relay does before it passes a request on, and whether it does that at all."""
+
+
+def held(until: threading.Event) -> Wrong:
+    """The request is passed on once UNTIL is set; true of a long way as of a slow engine."""
+    def wrong(_passage: Passage) -> bool:
+        return until.wait(60)
+    return wrong
+
+
+def answered(raw: bytes) -> Wrong:
+    """The engine never sees the request; these bytes come back, and the end."""
+    def wrong(passage: Passage) -> bool:
+        passage.client.sendall(raw)
+        return False
+    return wrong
+
+
+def cut_after(size: int) -> Wrong:
+    """The engine does what it is asked, and SIZE bytes of its answer come through."""
+    def wrong(passage: Passage) -> bool:
+        passage.left = size
+        return True
+    return wrong
+
+
+class Relay:
+    """A proxy on a Unix socket in front of an engine: passes all on, and does wrong on demand.
+
+    Requests are matched by patterns: `GET */events*`. It takes requests without a body, which all
+    of the daemon's are.
+    """
+
+    def __init__(self, directory: Path, engine_path: Path) -> None:
+        self._engine_path = engine_path
+        self._path = directory / "relay.sock"
+        self._lock = threading.Lock()
+        self._wrongs: list[tuple[str, Wrong, list[None] | None]] = []
+        self._requests: list[str] = []
+        self._passages: set[Passage] = set()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(self._path))
+        self._socket.listen(128)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def host(self) -> str:
+        """For DOCKER_HOST."""
+        return f"unix://{self._path}"
+
+    def script(self, pattern: str, wrong: Wrong, times: int | None = None) -> None:
+        """From now on WRONG is done to the next TIMES (None: all) such requests."""
+        with self._lock:
+            self._wrongs.append((pattern, wrong, None if times is None else [None] * times))
+
+    def heal(self) -> None:
+        """From now on nothing is wrong."""
+        with self._lock:
+            self._wrongs.clear()
+
+    def requests(self, pattern: str = "*") -> list[str]:
+        """The requests so far, in order, that match."""
+        with self._lock:
+            return fnmatch.filter(self._requests, pattern)
+
+    def forget_requests(self) -> None:
+        with self._lock:
+            self._requests.clear()
+
+    def cut(self, pattern: str = "*") -> int:
+        """Ends the connections with such a request on them; how many there were."""
+        with self._lock:
+            found = [each for each in self._passages
+                     if fnmatch.fnmatchcase(each.request, pattern)]
+            self._passages.difference_update(found)
+        for each in found:
+            each.cut()
+        return len(found)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._socket.accept()
+                passage = Passage(client, self._engine_path)
+                threading.Thread(target=self._serve, args=(passage,), daemon=True).start()
+
+    def _serve(self, passage: Passage) -> None:
+        with self._lock:
+            self._passages.add(passage)
+        with contextlib.suppress(OSError), passage.client.makefile("rb") as incoming:
+            while head_lines := b"".join(iter(incoming.readline, b"\r\n")):
+                if not self._pass_on(passage, head_lines + b"\r\n"):
+                    break
+        passage.cut()
+        with self._lock:
+            self._passages.discard(passage)
+        passage.client.close()
+
+    def _pass_on(self, passage: Passage, request: bytes) -> bool:
+        passage.request = request.partition(b"\r\n")[0].decode().removesuffix(" HTTP/1.1")
+        with self._lock:
+            self._requests.append(passage.request)
+            wrong = self._find_wrong(passage.request)
+        if wrong is not None and not wrong(passage):
+            return False
+        passage.forward(request)
+        return True
+
+    def _find_wrong(self, request: str) -> Wrong | None:
+        for pattern, wrong, left in self._wrongs:
+            if fnmatch.fnmatchcase(request, pattern) and left != []:
+                if left:
+                    left.pop()
+                return wrong
+        return None

@@ -197,9 +197,12 @@ class RealEngine:
         """No image, no container."""
         self.client.clear()
 
-    def start(self) -> None:
-        """Returns when it answers."""
-        self._tell("start")
+    def flush(self) -> None:
+        """It sends events as they happen."""
+
+    def start(self, name: str = "") -> None:
+        """Returns when it answers. A name is another engine's, with images of its own."""
+        self._tell(f"start {name}".rstrip())
         deadline = time.monotonic() + UP_WITHIN
         while not self.client.ping():
             assert self._init is not None
@@ -221,6 +224,11 @@ class RealEngine:
 
     def thaw(self) -> None:
         self._tell("thaw")
+
+    def replace(self, name: str = "") -> None:
+        """Stopped, and another engine started on the socket; without a name it is the first."""
+        self.stop()
+        self.start(name)
 
     def close(self) -> None:
         """Ends everything and leaves nothing behind."""

@@ -2,7 +2,7 @@
 
 Started by real_engine.py as `unshare … real_engine_init.py DIR`, in a mount, PID and cgroup
 namespace of its own. Takes commands on stdin, a line each, and answers each with a line:
-`start`, `stop`, `kill`, `freeze`, `thaw`. At the end of stdin it exits, and with it, because it
+`start [NAME]`, `stop`, `kill`, `freeze`, `thaw`. At the end of stdin it exits, and with it, because it
 is PID 1, everything in the namespace.
 """
 
@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 DOCKERD = "/usr/sbin/dockerd"
@@ -72,12 +73,13 @@ class Engine:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, name: str = "docker") -> None:
+        """The data root has that name."""
         directory = self._directory
         (directory / "docker.pid").unlink(missing_ok=True)
         self._process = subprocess.Popen([
             DOCKERD, "--config-file", str(directory / "daemon.json"),
-            "--data-root", str(directory / "data/docker"),
+            "--data-root", str(directory / "data" / name),
             "--exec-root", str(directory / "exec"),
             "--pidfile", str(directory / "docker.pid"),
             "--host", f"unix://{directory}/docker.sock",
@@ -116,7 +118,7 @@ def main(directory: Path) -> None:
     make_mounts(directory)
     signal.signal(signal.SIGCHLD, reap)
     engine = Engine(directory)
-    commands = {
+    commands: dict[str, Callable[..., None]] = {
         "start": engine.start,
         "stop": lambda: engine.end(signal.SIGTERM),
         "kill": lambda: engine.end(signal.SIGKILL),
@@ -124,8 +126,9 @@ def main(directory: Path) -> None:
         "thaw": lambda: engine.send(signal.SIGCONT),
     }
     for line in sys.stdin:
+        command, *arguments = line.split()
         try:
-            commands[line.strip()]()
+            commands[command](*arguments)
         except (OSError, TimeoutError) as error:
             print(f"failed: {error}", flush=True)
         else:

@@ -115,9 +115,13 @@ class ScriptedEngine:
         self._requests: list[Request] = []
         self._scripts: list[Script] = []
         self._lock = threading.Lock()
+        self._name = ""
+        self._others: dict[str, tuple[str, Path, Model, EventLog]] = {}
         self._servers: list[_UnixServer | _TcpServer] = []
         self._routes = list(self._make_routes())
         self.stopping = threading.Event()
+        self._thawed = threading.Event()
+        self._thawed.set()
 
     # Life
 
@@ -149,8 +153,30 @@ class ScriptedEngine:
         """As dockerd on SIGKILL: the socket file stays, and nobody is behind it."""
         self._end(unlink=False)
 
+    def freeze(self) -> None:
+        """As dockerd on SIGSTOP: connections are taken, nothing is answered."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        self._thawed.set()
+
+    def replace(self, name: str = "") -> None:
+        """Stopped, and another engine started on the socket; without a name it is the first."""
+        self.stop()
+        self._others[self._name] = (self.engine_id, self.root, self.model, self.log)
+        self._name = name
+        if name in self._others:
+            self.engine_id, self.root, self.model, self.log = self._others[name]
+        else:
+            self.engine_id, self.root = name, self.root.with_name(name)
+            self.log = EventLog()
+            registry, self.model = self.model.registry, Model(self.log.publish)
+            self.model.registry = registry
+        self.start()
+
     def _end(self, unlink: bool = True) -> None:
         self.stopping.set()
+        self._thawed.set()
         self.log.close()
         for server in self._servers:
             server.end()
@@ -168,6 +194,13 @@ class ScriptedEngine:
     def clear(self) -> None:
         """A new engine for each test needs no clearing; a shared one does."""
         self.client.clear()
+
+    def flush(self) -> None:
+        """Until all listeners have been sent what has happened so far."""
+        deadline = time.monotonic() + 15
+        while self.log.backlog:
+            assert time.monotonic() < deadline, "a listener that does not read"
+            time.sleep(0.005)
 
     def script(self, method: str, path: str, fault: Fault, times: int | None = None) -> Script:
         """From now on FAULT happens to the next TIMES (None: all) such requests."""
@@ -193,6 +226,7 @@ class ScriptedEngine:
 
         The driver's own requests are neither logged nor disturbed: tests mean the daemon's.
         """
+        self._thawed.wait()
         if request.headers.get("User-Agent") == USER_AGENT:
             wire.send(self._respond(request))
             return
@@ -330,14 +364,16 @@ class ScriptedEngine:
             raise ApiError(500, str(error)) from error
         if not self.filters_events:
             accepts = EventFilter("")
-        subscription = self.log.subscribe(accepts, since, until)
+        log = self.log
+        subscription = log.subscribe(accepts, since, until)
 
         def lines() -> Iterator[bytes]:
             try:
                 for item in subscription:
+                    self._thawed.wait()
                     yield item if isinstance(item, bytes) else encode_event(item, version)
             finally:
-                self.log.unsubscribe(subscription)
+                log.unsubscribe(subscription)
 
         kind = "application/jsonl" if version >= (1, 52) else "application/json"
         return Response(200, lines(), {"Content-Type": kind})

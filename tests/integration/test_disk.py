@@ -1,0 +1,368 @@
+"""A disk that is full, read-only or forbidden: told, retried, and collecting goes on (B16).
+
+The mounts are made in a mount namespace of the test's own, which goes with its only process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import daemon as daemon_module
+from daemon import OWN_DEATH, Daemon
+from engines import Engine
+from real_engine import RealEngine
+from scenes import Pulled, present, pulled, used
+from scripted_engine import ScriptedEngine
+
+MakeDaemon = Callable[..., Daemon]
+MakeMounts = Callable[..., "Mounts"]
+
+NOBODY = 65534
+SETTINGS = {"images": {"manage": ["pulled", "existing"]}}
+TWO_IMAGES, ONE_IMAGE = "2500kB", "1500kB"
+"""Limits below which so many of a megabyte fit."""
+RETRIED_WITHIN = 15.0
+"""Writes are tried every 5 s."""
+
+
+class Mounts:
+    """A mount namespace: mounts made here are seen only by processes that enter it."""
+
+    def __init__(self, namespace: str | None = None) -> None:
+        self._process = None if namespace else subprocess.Popen(
+            [*OWN_DEATH, "unshare", "--mount", "--propagation", "private",
+             "sh", "-c", "echo ready; exec cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self._process:
+            assert self._process.stdout
+            assert self._process.stdout.readline() == "ready\n", "unshare --mount"
+            namespace = f"/proc/{self._process.pid}"
+        self._root = Path(f"{namespace}/root")
+        self.enter = ("nsenter", f"--mount={namespace}/ns/mnt", "--")
+        """Put before a command, it runs there; its PID stays the same."""
+
+    def inside(self, path: Path) -> Path:
+        """A path as it is there, for processes that are not."""
+        return self._root / path.relative_to("/")
+
+    def mount(self, *arguments: str) -> None:
+        subprocess.run([*self.enter, "mount", *arguments], check=True)
+
+    def umount(self, path: Path) -> None:
+        subprocess.run([*self.enter, "umount", str(path)], check=True)
+
+    def close(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+
+
+class Disk:
+    """What can be wrong with the place of the cache file; `breaks`, and is `mended`."""
+
+    message: str
+
+    def __init__(self, mounts: Mounts, directory: Path) -> None:
+        self.mounts, self.directory = mounts, directory
+        self.front: tuple[str, ...] = mounts.enter
+
+    def breaks(self) -> None:
+        raise NotImplementedError
+
+    def mended(self) -> None:
+        raise NotImplementedError
+
+
+class FullDisk(Disk):
+    """A small tmpfs, and somebody else's file takes all that is left."""
+
+    message = "No space left on device"
+
+    def __init__(self, mounts: Mounts, directory: Path) -> None:
+        super().__init__(mounts, directory)
+        mounts.mount("-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", str(directory))
+        self._filler = mounts.inside(directory) / "filler"
+
+    def breaks(self) -> None:
+        fill(self._filler)
+
+    def mended(self) -> None:
+        self._filler.unlink()
+
+
+class ReadOnlyDisk(Disk):
+    """A read-only bind mount over it."""
+
+    message = "Read-only file system"
+
+    def breaks(self) -> None:
+        self.mounts.mount("--bind", str(self.directory), str(self.directory))
+        self.mounts.mount("-o", "remount,bind,ro", str(self.directory))
+
+    def mended(self) -> None:
+        self.mounts.umount(self.directory)
+
+
+class ForbiddenDisk(Disk):
+    """The daemon is nobody special, and somebody takes its right to write away."""
+
+    message = "Permission denied"
+
+    def __init__(self, mounts: Mounts, directory: Path) -> None:
+        super().__init__(mounts, directory)
+        self.front = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+
+    def breaks(self) -> None:
+        for path in self.directory.iterdir():
+            if path.is_dir():
+                path.chmod(0o500)
+
+    def mended(self) -> None:
+        for path in self.directory.iterdir():
+            if path.is_dir():
+                path.chmod(0o700)
+
+
+def fill(path: Path) -> None:
+    """Writes until nothing more goes in."""
+    with path.open("wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+
+
+def give_to_nobody(watching: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unprivileged daemon can get at its program, its directories and the engine."""
+    program = watching.directory / "bin/dockergcd"
+    shutil.copy(daemon_module.BINARY, program)
+    monkeypatch.setattr(daemon_module, "BINARY", program)
+    watching.directory.parent.chmod(0o755)
+    for path in (watching.directory, *watching.directory.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    assert watching.notify
+    watching.notify.path.chmod(0o777)
+    engine.socket_path.chmod(0o666)
+
+
+@pytest.fixture
+def mounts() -> Iterator[MakeMounts]:
+    """Makes a mount namespace, or uses that of a process, given as its /proc/PID."""
+    made: list[Mounts] = []
+
+    def make(namespace: str | None = None) -> Mounts:
+        made.append(Mounts(namespace))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def make_disk(mounts: MakeMounts, monkeypatch: pytest.MonkeyPatch,
+              ) -> Callable[[type[Disk], Daemon, Engine], Disk]:
+    """Puts a daemon's cache file on such a disk, which is fine at first."""
+    def make(kind: type[Disk], watching: Daemon, engine: Engine) -> Disk:
+        namespace = mounts()
+        disk = kind(namespace, watching.directory / "cache")
+        if kind is ForbiddenDisk:
+            give_to_nobody(watching, engine, monkeypatch)
+        else:
+            watching.cache_path = namespace.inside(watching.cache_path)
+        monkeypatch.setattr(daemon_module, "OWN_DEATH", (*disk.front, *OWN_DEATH))
+        return disk
+
+    return make
+
+
+MakeDisk = Callable[[type[Disk], Daemon, Engine], Disk]
+KINDS = [FullDisk, ReadOnlyDisk, ForbiddenDisk]
+NAMES = ["full", "read-only", "forbidden"]
+
+
+def names_beside(watching: Daemon) -> set[str]:
+    return {path.name.removeprefix(watching.cache_path.name)
+            for path in watching.cache_path.parent.iterdir()} - {""}
+
+
+def limit(watching: Daemon, size: str) -> None:
+    watching.configure({"gc": {"max_total_size": size}})
+    watching.signal(signal.SIGHUP)
+    watching.collect()
+
+
+def two_images_known(watching: Daemon, engine: Engine) -> tuple[Pulled, Pulled]:
+    """The daemon has run and has written both; the second was used last."""
+    old, new = pulled(engine, "old"), pulled(engine, "new")
+    watching.start().wait_watching()
+    used(engine, old.reference)
+    used(engine, new.reference)
+    watching.fence()
+    assert watching.stop().ids == {old.id, new.id}
+    return old, new
+
+
+def check_told(watching: Daemon, disk: Disk) -> None:
+    """In the log and in STATUS, without that anything else happens."""
+    watching.wait_log(rf"^error: cannot write what was learned.*{disk.message}")
+    watching.wait(lambda: disk.message in watching.status, "STATUS tells")
+    assert watching.status.startswith("Watching")
+
+
+def check_written_again(watching: Daemon, disk: Disk) -> None:
+    watching.wait_log("^info: .* is written again", within=RETRIED_WITHIN)
+    watching.wait(lambda: disk.message not in watching.status, "STATUS tells no more")
+    assert watching.log.count("cannot write what was learned") == 1, "told once"
+    assert names_beside(watching) == {".lock"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_b16_started_on_a_disk_that_takes_nothing_it_collects_and_writes_later(
+        daemon: MakeDaemon, engine: Engine, make_disk: MakeDisk, kind: type[Disk]) -> None:
+    interval = "1h" if isinstance(engine, ScriptedEngine) else "1s"  # that writes, too
+    watching = daemon(engine, {"gc": {"interval": interval}, **SETTINGS})
+    disk = make_disk(kind, watching, engine)
+    old, new = two_images_known(watching, engine)
+    before = watching.cache_path.read_bytes()
+    disk.breaks()
+    watching.start().wait_watching()
+    used(engine, new.reference)
+    check_told(watching, disk)
+    limit(watching, ONE_IMAGE)
+    watching.wait(lambda: present(engine, old, new) == [False, True], "the removal")
+    assert watching.cache_path.read_bytes() == before
+    assert names_beside(watching) <= {".lock"}, "half a file is left"
+    when = used(engine, new.reference)
+    disk.mended()
+    check_written_again(watching, disk)
+    cache = watching.cache()
+    assert cache.ids == {new.id} and cache.last_used(new.id) == when
+    assert cache.origin(new.id) == "existing"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_b16_a_disk_that_breaks_while_it_runs(daemon: MakeDaemon, scripted: ScriptedEngine,
+                                              make_disk: MakeDisk, kind: type[Disk]) -> None:
+    """Even if nothing is learned: the file is written at `interval`, and that fails."""
+    watching = daemon(scripted, {"gc": {"interval": "1s"}, **SETTINGS})
+    disk = make_disk(kind, watching, scripted)
+    old, new = two_images_known(watching, scripted)
+    watching.start().wait_watching()
+    disk.breaks()
+    before = watching.cache_path.read_bytes()
+    check_told(watching, disk)
+    limit(watching, ONE_IMAGE)
+    watching.wait(lambda: present(scripted, old, new) == [False, True], "the removal")
+    assert watching.cache_path.read_bytes() == before
+    disk.mended()
+    check_written_again(watching, disk)
+    assert watching.stop().ids == {new.id}
+
+
+def test_b16_a_full_disk_is_noticed_and_mended_by_the_writes_of_events(
+        daemon: MakeDaemon, scripted: ScriptedEngine, make_disk: MakeDisk) -> None:
+    """No timer, no signal: a use that cannot be saved is all that happens."""
+    watching = daemon(scripted, SETTINGS)
+    disk = make_disk(FullDisk, watching, scripted)
+    _, new = two_images_known(watching, scripted)
+    watching.start().wait_watching()
+    disk.breaks()
+    before = watching.cache_path.read_bytes()
+    when = used(scripted, new.reference)
+    check_told(watching, disk)
+    assert watching.cache_path.read_bytes() == before
+    disk.mended()
+    watching.wait_cache(lambda cache: cache.last_used(new.id) == when, "the use")
+    check_written_again(watching, disk)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_b16_stopped_on_a_disk_that_takes_nothing(daemon: MakeDaemon, scripted: ScriptedEngine,
+                                                  make_disk: MakeDisk, kind: type[Disk]) -> None:
+    """It ends in time and says what is lost; the old file is whole."""
+    watching = daemon(scripted, SETTINGS)
+    disk = make_disk(kind, watching, scripted)
+    old, new = two_images_known(watching, scripted)
+    watching.start().wait_watching()
+    disk.breaks()
+    before = watching.cache_path.read_bytes()
+    used(scripted, new.reference)
+    watching.fence()
+    watching.signal(signal.SIGTERM)
+    watching.wait_exit()
+    assert disk.message in watching.log
+    assert watching.cache_path.read_bytes() == before
+    disk.mended()
+    watching.start().wait_watching()
+    assert watching.stop().ids == {old.id, new.id}
+
+
+def test_b16_a_damaged_file_on_a_read_only_disk(daemon: MakeDaemon, scripted: ScriptedEngine,
+                                                make_disk: MakeDisk) -> None:
+    """It cannot be set aside: refused or taken for nothing, but never with a removal."""
+    watching = daemon(scripted, SETTINGS)
+    disk = make_disk(ReadOnlyDisk, watching, scripted)
+    old, new = two_images_known(watching, scripted)
+    watching.cache_path.write_text("{")
+    watching.configure({"gc": {"max_total_size": ONE_IMAGE}, "images": {"manage": ["pulled"]}})
+    disk.breaks()
+    watching.start()
+    deadline = time.monotonic() + 15
+    while watching.alive and not watching.collections:
+        assert time.monotonic() < deadline, watching.log
+        time.sleep(0.01)
+    assert str(watching.directory / "cache") in watching.log
+    assert "damaged" in watching.log or disk.message in watching.log
+    assert present(scripted, old, new) == [True, True]
+    assert watching.cache_path.read_text() == "{"
+
+
+def test_b16_on_a_disk_that_the_images_have_filled_collecting_makes_room(
+        daemon: MakeDaemon, real: RealEngine, mounts: MakeMounts,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache file and the images on one filesystem, as on most machines."""
+    watching = daemon(real, {"gc": {"interval": "1s"}})
+    namespace = mounts(f"/proc/{real._init.pid}")  # type: ignore[union-attr]
+    data = real.directory / "data"
+    path = data / "cache" / "docker-images-gc.json"
+    watching.configure({"cache_file": str(path)})
+    watching.cache_path = namespace.inside(path)
+    monkeypatch.setattr(daemon_module, "OWN_DEATH", (*namespace.enter, *OWN_DEATH))
+    watching.write_cache([{"image_tag": f"registry.example.com/app-{number}:1.0",
+                           "last_used": "2026-01-02T03:04:05Z"} for number in range(3000)])
+    watching.start().wait_watching()
+    old, new = pulled(real, "old"), pulled(real, "new")
+    used(real, new.reference)
+    watching.wait_cache(lambda cache: cache.ids == {old.id, new.id}, "both")
+    length = watching.cache_path.stat().st_size
+    assert length > 200_000, "else what the engine itself needs would be enough"
+    before = watching.cache_path.read_bytes()
+    space = os.statvfs(namespace.inside(data))
+    used_now = (space.f_blocks - space.f_bfree) * space.f_frsize
+    try:
+        namespace.mount("-o", f"remount,size={used_now + length // 2}", str(data))
+        watching.wait_log("^error: cannot write what was learned.*No space left on device")
+        watching.wait(lambda: "No space left on device" in watching.status, "STATUS tells")
+        assert {each["id"] for each in watching.cache().content["images"]} == {old.id, new.id}
+        assert len(watching.cache_path.read_bytes()) == len(before)
+        limit(watching, ONE_IMAGE)
+        watching.wait(lambda: present(real, old, new) == [False, True], "the removal")
+        watching.wait_log("^info: .* is written again", within=RETRIED_WITHIN)
+        watching.wait_cache(lambda cache: cache.ids == {new.id}, "what is left")
+        assert names_beside(watching) == {".lock"}
+        watching.stop()
+    finally:
+        watching.close()
+        namespace.mount("-o", "remount,size=2g", str(data))
+        shutil.rmtree(watching.cache_path.parent)
