@@ -26,7 +26,7 @@ MakeDaemon = Callable[..., Daemon]
 NS = 10**9
 WEEK = 7 * 24 * 3600
 
-BRIEF = {"max_unused": "4s", "interval": "1s"}
+BRIEF = {"max_unused": "8s", "interval": "1s"}
 """An age limit that a test can wait for, and a timer that looks often enough."""
 
 
@@ -275,11 +275,11 @@ def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_daemon(
     daemon = watch(engine, BRIEF)
     image = pulled(engine, "app")
     seen = time.monotonic()
-    daemon.wait_cache(lambda cache: image.id in cache.ids, "the image", within=3)
+    daemon.wait_cache(lambda cache: image.id in cache.ids, "the image", within=7)
     watched = time.monotonic() - seen
-    with without_daemon(daemon, 5, kill):
+    with without_daemon(daemon, 9, kill):
         pass
-    watch_it_go(daemon, engine, image, watched + 1, 4)
+    watch_it_go(daemon, engine, image, watched + 1, 8)
 
 
 def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_engine(
@@ -287,9 +287,9 @@ def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_engine(
     daemon = watch(restartable, BRIEF)
     image = pulled(restartable, "app")
     seen = time.monotonic()
-    with without_engine(daemon, restartable, 5):
+    with without_engine(daemon, restartable, 9):
         watched = time.monotonic() - seen
-    watch_it_go(daemon, restartable, image, watched + 1, 4)
+    watch_it_go(daemon, restartable, image, watched + 1, 8)
 
 
 @pytest.mark.parametrize("limit", [{"max_total_size": "1"}, {"max_unused": "1s"}],
@@ -297,14 +297,14 @@ def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_engine(
 def test_b12_grace_waits_for_watched_time(watch: Watch, engine: Engine,
                                           limit: dict[str, str]) -> None:
     """What ran while nobody watched is not collected at start-up, whatever the limit."""
-    daemon = watch(engine, {"grace": "4s", "interval": "1s"} | limit)
+    daemon = watch(engine, {"grace": "8s", "interval": "1s"} | limit)
     image = pulled(engine, "app")
     seen = time.monotonic()
-    daemon.wait_cache(lambda cache: image.id in cache.ids, "the image", within=3)
+    daemon.wait_cache(lambda cache: image.id in cache.ids, "the image", within=7)
     watched = time.monotonic() - seen
     with without_daemon(daemon, 5):
         pass
-    watch_it_go(daemon, engine, image, watched + 1, 4)
+    watch_it_go(daemon, engine, image, watched + 1, 8)
 
 
 def test_b12_what_ran_while_nobody_watched_is_within_grace(watch: Watch, engine: Engine) -> None:
