@@ -43,9 +43,13 @@ void watch_destroy(struct watch *watch);
  */
 void watch_reconcile(struct watch *watch);
 
-/* The engine is away: what is under way is void, what is known stays. */
+/* Nothing of what is under way or open matters any more: the engine is another one. */
 void watch_stop(struct watch *watch);
-/* The same, but what was read is kept and has its effect after the next list. */
+
+/*
+ * The engine is away. Requests are void; what was read and what is open has its effect after the
+ * next list.
+ */
 void watch_pause(struct watch *watch);
 
 void watch_event(struct watch *watch, const struct engine_event *event);

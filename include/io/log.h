@@ -26,7 +26,6 @@ enum log_target {
 void log_open(enum log_target target);
 /* LEVEL_INFO until it is called. */
 void log_set_level(enum log_level level);
-bool log_is_debug(void);
 
 const char *log_level_name(enum log_level level);
 /* "error", "warning", "info", "debug". Returns 0 or -EINVAL. */

@@ -52,11 +52,6 @@ void log_set_level(enum log_level level)
 	log_state.level = level;
 }
 
-bool log_is_debug(void)
-{
-	return log_state.level >= LEVEL_DEBUG;
-}
-
 const char *log_level_name(enum log_level level)
 {
 	return levels[level].name;
