@@ -127,8 +127,7 @@ def daemon(directory: Path) -> Iterator[Callable[..., Daemon]]:
 
     def make(engine: Engine | str, settings: dict[str, Any] | None = None,
              **arguments: Any) -> Daemon:
-        host = engine if isinstance(engine, str) else engine.host
-        made.append(Daemon(directory / "daemon", host, settings, **arguments))
+        made.append(Daemon(directory / "daemon", engine, settings, **arguments))
         return made[-1]
 
     yield make

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cache import Cache, format_time, parse_time
+from engines import Engine
 from notify_socket import NotifySocket
 
 BINARY = Path(os.environ.get("DOCKERGCD",
@@ -28,6 +30,7 @@ MARK = "DOCKERGCD_TEST"
 OWN_DEATH = ("setpriv", "--pdeathsig", "KILL")
 """Put before a command: it ends when the tests do, however they end; its PID stays the same."""
 
+NOBODY = 65534
 CLIENTS = ("docker", "podman", "nerdctl")
 PASSED_ON = ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "MALLOC_PERTURB_")
 WITHIN = 15.0
@@ -92,10 +95,16 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 class Daemon:
     """One dockergcd: its directories, its process, what it says and writes."""
 
-    def __init__(self, directory: Path, host: str, settings: dict[str, Any] | None = None, *,
+    def __init__(self, directory: Path, engine: Engine | str,
+                 settings: dict[str, Any] | None = None, *,
                  arguments: tuple[str, ...] = ("--foreground",), notify: bool = True,
-                 environment: dict[str, str] | None = None) -> None:
+                 host: str = "", environment: dict[str, str] | None = None) -> None:
+        """An engine is at its HOST or somewhere in front of it; a string is where none may be."""
         self.directory = directory
+        self._engine = None if isinstance(engine, str) else engine
+        self.front: tuple[str, ...] = ()
+        """Put before the command: who, or where, the daemon is to be."""
+        self.program: tuple[str | Path, ...] = (BINARY,)
         self.arguments = arguments
         self.config_path = directory / "config/dockergcd/dockergcd.conf"
         self.cache_path = directory / "cache/dockergcd/docker-images-gc.json"
@@ -110,6 +119,7 @@ class Daemon:
         self._log_begin = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.notify = NotifySocket(directory / "notify") if notify else None
+        host = host or (engine if isinstance(engine, str) else engine.host)
         self.environment = self._environment(host) | (environment or {})
 
     # Before it runs
@@ -140,6 +150,19 @@ class Daemon:
             trap.write_text(f'#!/bin/sh\necho "$0 $*" >>"{self.clients_log}"\n')
             trap.chmod(0o755)
 
+    def become_nobody(self, engine: Engine) -> None:
+        """An unprivileged daemon, which can get at its program, its directories and the engine."""
+        program = self.directory / "bin/dockergcd"
+        shutil.copy(BINARY, program)
+        self.program = (program,)
+        self.front = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+        self.directory.parent.chmod(0o755)
+        for path in (self.directory, *self.directory.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        assert self.notify
+        self.notify.path.chmod(0o777)
+        engine.socket_path.chmod(0o666)
+
     def check_no_client_was_run(self) -> None:
         """The daemon talks to the engine itself, always."""
         assert not self.clients_log.exists(), self.clients_log.read_text()
@@ -152,8 +175,8 @@ class Daemon:
         self._log_begin = self.log_path.stat().st_size
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*OWN_DEATH, BINARY, *self.arguments, *more], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, env=self.environment, cwd="/")
+                [*self.front, *OWN_DEATH, *self.program, *self.arguments, *more],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/")
         if self.notify:
             self.notify.pid = self._process.pid
         return self
@@ -294,6 +317,8 @@ class Daemon:
 
         The first collection may have been under way already; the second began after this call.
         """
+        if self._engine:
+            self._engine.flush()
         self.collect()
         self.collect()
 

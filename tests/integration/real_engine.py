@@ -183,6 +183,12 @@ class RealEngine:
         return f"unix://{self.socket_path}"
 
     @property
+    def namespace(self) -> str:
+        """Of a process that sees its files, `/proc/PID`."""
+        assert self._init is not None
+        return f"/proc/{self._init.pid}"
+
+    @property
     def registry(self) -> str:
         """HOST:PORT."""
         assert self._registry is not None

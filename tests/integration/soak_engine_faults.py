@@ -50,7 +50,6 @@ def is_used(image: Pulled, since_ns: int) -> Callable[[Cache], bool]:
 
 def uses(daemon: Daemon, engine: Engine, expected: dict[str, int]) -> None:
     """Stops the daemon; its file knows these images, each with this last use or a later one."""
-    engine.flush()
     daemon.fence()
     cache = daemon.stop()
     assert cache.ids >= set(expected)
@@ -80,7 +79,6 @@ def test_b11_b19_an_engine_that_goes_and_comes_back_costs_no_use(
     for _ in range(20 if SOAK else 2):
         used(restartable, image.reference)
         expected[others["before"].id] = used(restartable, others["before"].reference)
-        restartable.flush()
         watching.fence()  # what it has not told when it goes, it never will
         getattr(restartable, end)()
         watching.wait_status("Waiting for Docker Engine")
@@ -97,7 +95,6 @@ def test_b19_an_engine_that_crashes_again_and_again_costs_no_use(
     watching = daemon(restartable).start().wait_watching()
     image = pulled(restartable, "app")
     when = used(restartable, image.reference)
-    restartable.flush()
     watching.fence()
     for _ in range(5 if restartable.kind == "scripted" else 3):
         restartable.kill()
@@ -113,7 +110,6 @@ def test_b19_an_engine_that_ends_with_a_container_running(daemon: MakeDaemon,
     watching = daemon(restartable).start().wait_watching()
     image = pulled(restartable, "app", runnable=True)
     restartable.client.run(image.reference)
-    restartable.flush()
     watching.fence()
     begin = time.time_ns()
     restartable.stop()
@@ -130,7 +126,7 @@ def test_b19_a_question_that_was_open_when_the_engine_went(daemon: MakeDaemon, d
                                                            restartable: Engine) -> None:
     """That the image was loaded, and when, was told once, and will not be told again."""
     relay = faults.Relay(directory, restartable.socket_path)
-    watching = daemon(relay.host).start().wait_watching()
+    watching = daemon(restartable, host=relay.host).start().wait_watching()
     never = threading.Event()
     relay.script("GET */images/*sha256:*/json", faults.held(never))
     begin = time.time_ns()
@@ -143,7 +139,6 @@ def test_b19_a_question_that_was_open_when_the_engine_went(daemon: MakeDaemon, d
     relay.heal()
     restartable.start()
     watching.wait_status("Watching", within=40)
-    restartable.flush()
     watching.fence()
     relay.close()
     cache = watching.stop()
@@ -156,8 +151,7 @@ def test_b10_events_that_came_during_the_first_lists_outlive_the_engine(
     """The daemon has read them, and a restarted engine has forgotten them."""
     image, other = pulled(restartable, "app"), pulled(restartable, "other")
     relay = faults.Relay(directory, restartable.socket_path)
-    watching = daemon(relay.host).start().wait_watching()
-    restartable.flush()
+    watching = daemon(restartable, host=relay.host).start().wait_watching()
     watching.fence()
     watching.stop()
     never = threading.Event()
@@ -176,7 +170,6 @@ def test_b10_events_that_came_during_the_first_lists_outlive_the_engine(
     relay.heal()
     restartable.start()
     watching.wait_status("Watching", within=40)
-    restartable.flush()
     watching.fence()
     relay.close()
     cache = watching.stop()
@@ -232,11 +225,10 @@ def test_b11_a_socket_that_appears_is_tried_at_once(
 
 def test_b11_an_engine_on_tcp_that_goes_and_comes_back(daemon: MakeDaemon,
                                                        far: ScriptedEngine) -> None:
-    watching = daemon(far.tcp_host).start().wait_watching()
+    watching = daemon(far, host=far.tcp_host).start().wait_watching()
     image = pulled(far, "app")
     for away in (0.0, 1.0, 40.0 if SOAK else 3.0):
         when = used(far, image.reference)
-        far.flush()
         watching.fence()
         far.stop()
         watching.wait_status("Waiting for Docker Engine")
@@ -264,7 +256,6 @@ def test_b13_an_engine_that_is_frozen_for_a_while(daemon: MakeDaemon, restartabl
     """What it is asked meanwhile it does afterwards; the stream stays, and nothing is missed."""
     watching = daemon(restartable).start().wait_watching()
     image = pulled(restartable, "app")
-    restartable.flush()
     watching.fence()
     restartable.freeze()
     begin = time.time_ns()
@@ -299,7 +290,6 @@ def test_b31_an_engine_that_is_frozen_in_a_collection(daemon: MakeDaemon,
     watching.start().wait_watching()
     image, held = pulled(restartable, "app"), pulled(restartable, "held")
     restartable.client.create(held.reference)
-    restartable.flush()
     watching.fence()
     restartable.freeze()
     watching.wait(lambda: "timed out" in watching.log.lower() or watching.collect(), "a time-out")
@@ -325,18 +315,15 @@ def test_b14_another_engine_on_the_same_socket_and_back(daemon: MakeDaemon,
     watching = daemon(restartable).start().wait_watching()
     own, other = pulled(restartable, "own"), loaded(restartable, "loaded:1")
     when = used(restartable, own.reference)
-    restartable.flush()
     watching.fence()
     restartable.replace("other")
     begin = time.monotonic()
     watching.wait_log("this is another engine", within=AGAIN + SLACK)
     watched_again(watching, begin=begin)
     assert set_aside(watching).ids == {own.id, other.id}
-    restartable.flush()
     watching.fence()
     theirs = pulled(restartable, "theirs")
     their_use = used(restartable, theirs.reference)
-    restartable.flush()
     watching.fence()
     restartable.replace()
     begin = time.monotonic()
@@ -345,7 +332,6 @@ def test_b14_another_engine_on_the_same_socket_and_back(daemon: MakeDaemon,
     aside = set_aside(watching)
     assert aside.ids == {theirs.id}
     assert (aside.origin(theirs.id), aside.last_used(theirs.id)) == ("pulled", their_use)
-    restartable.flush()
     watching.fence()
     cache = watching.stop()
     assert (cache.origin(own.id), cache.origin(other.id)) == ("pulled", "loaded")
@@ -363,7 +349,6 @@ def test_b14_an_engine_replaced_within_a_heartbeat(daemon: MakeDaemon,
     watching.start().wait_watching()
     own = pulled(scripted, "own")
     when = used(scripted, own.reference)
-    scripted.flush()
     watching.fence()
     for name in ("other", "") * 2:
         changes = watching.log.count("this is another engine")
@@ -373,7 +358,6 @@ def test_b14_an_engine_replaced_within_a_heartbeat(daemon: MakeDaemon,
             assert set_aside(watching).origin(own.id) == "pulled"
         else:
             assert set_aside(watching).origin(theirs.id) == "existing"
-        scripted.flush()
         watching.fence()
         assert not scripted.requests("DELETE")
     cache = watching.stop()
@@ -387,7 +371,6 @@ def test_b14_a_moved_data_root_while_the_engine_was_away(daemon: MakeDaemon,
     watching = daemon(scripted).start().wait_watching()
     own = pulled(scripted, "own")
     when = used(scripted, own.reference)
-    scripted.flush()
     watching.fence()
     scripted.stop()
     watching.wait_status("Waiting for Docker Engine")

@@ -54,11 +54,11 @@ def collecting(daemon: MakeDaemon, relay: Relay, engine: Engine, names: str = "a
 
     Also the images' IDs, and when each was used last, in that order.
     """
-    made = daemon(relay.host, {"gc": {"interval": "1s"}, "engine": {"request_timeout": timeout}})
+    made = daemon(engine, {"gc": {"interval": "1s"}, "engine": {"request_timeout": timeout}},
+                  host=relay.host)
     made.start().wait_watching()
     images = [pulled(engine, name) for name in names]
     times = [used(engine, each.reference) for each in images]
-    engine.flush()
     made.fence()
     made.stop()
     made.configure(ALL)
@@ -85,7 +85,6 @@ def test_b31_a_removal_that_fails(daemon: MakeDaemon, engine: Engine, relay: Rel
     relay.script(DELETES, wrong, times=2)  # libcurl itself tries a closed one again
     made.start().wait_log(r"^error: collection stopped: DELETE ")
     all_gone(made, engine, images)
-    engine.flush()
     made.fence()
     assert made.stop().ids == set()
 
@@ -102,7 +101,6 @@ def test_b31_a_removal_that_times_out(daemon: MakeDaemon, engine: Engine, relay:
         engine.client.remove_image(images[0])
     all_gone(made, engine, images)
     release.set()
-    engine.flush()
     made.fence()
     assert made.stop().ids == set()
 
@@ -117,7 +115,6 @@ def test_b31_404_somebody_else_was_faster(daemon: MakeDaemon, engine: Engine,
     release.set()
     all_gone(made, engine, images)
     assert "collection stopped" not in made.log
-    engine.flush()
     made.fence()
     assert made.stop().ids == set()
 
@@ -135,7 +132,6 @@ def test_b31_409_a_container_was_faster(daemon: MakeDaemon, engine: Engine,
     release.set()
     all_gone(made, engine, images[1:])
     assert "collection stopped" not in made.log
-    engine.flush()
     made.fence()
     assert engine.client.image_ids() == {images[0]}
     cache = made.stop()
@@ -173,13 +169,12 @@ def test_b32_a_question_that_fails(daemon: MakeDaemon, engine: Engine, relay: Re
 def test_b31_an_image_that_cannot_be_asked_for(daemon: MakeDaemon, engine: Engine, relay: Relay,
                                                wrong: faults.Wrong) -> None:
     """What was pulled, and when, is known all the same."""
-    made = daemon(relay.host).start().wait_watching()
+    made = daemon(engine, host=relay.host).start().wait_watching()
     relay.script("GET */images/*/json*", wrong, times=3)
     begin = time.time_ns()
     image = pulled(engine, "app")
     when = event_time(engine, begin, "image", "pull")
     made.wait_cache(lambda cache: image.id in cache.ids, "the image", RECOVER)
-    engine.flush()
     made.fence()
     cache = made.stop()
     assert cache.origin(image.id) == "pulled"
@@ -207,7 +202,6 @@ def test_b31_the_engine_goes_in_mid_collection(daemon: MakeDaemon, directory: Pa
     assert made.alive
     restartable.start()
     all_gone(made, restartable, images[:3])
-    restartable.flush()
     made.fence()
     assert restartable.client.image_ids() == {images[3]}
     assert made.stop().ids == {images[3]}
@@ -222,7 +216,6 @@ def test_b37_two_thousand_events_while_a_removal_takes_long(daemon: MakeDaemon, 
     made.configure({"gc": {"grace": "1h", "max_unused": "0", "max_total_size": "0"}})
     made.start().wait_watching()
     others = [pulled(engine, f"other{number}", 1000) for number in range(40)]
-    engine.flush()
     made.fence()
     made.configure({"gc": {"max_total_size": "1", "grace": "0"},
                     "images": {"rules": ({"match": "*/other*", "keep": True},)}})

@@ -66,20 +66,13 @@ def tag(engine: ScriptedEngine, image: str, time_ns: int) -> None:
     engine.log.replay(make_event("image", "tag", image, {"name": "x:1"}, time_ns))
 
 
-def read(daemon: Daemon, engine: ScriptedEngine) -> None:
-    daemon.wait(lambda: engine.log.backlog == 0, "everything written")
-    engine.flush()
-    daemon.fence()
-
-
 # Closed
 
 def test_b13_a_proxy_that_closes_it_again_and_again(daemon: MakeDaemon, engine: Engine,
                                                     relay: Relay) -> None:
     """Every 60 s, simulated faster: a quiet reconnect, no list, no collection, no loss."""
-    watching = daemon(relay.host).start().wait_watching()
+    watching = daemon(engine, host=relay.host).start().wait_watching()
     images = [pulled(engine, name) for name in "abc"]
-    engine.flush()
     watching.fence()
     collections = watching.collections
     relay.forget_requests()
@@ -100,7 +93,6 @@ def test_b13_a_proxy_that_closes_it_again_and_again(daemon: MakeDaemon, engine: 
         assert not relay.requests(f"GET */{asked}*")
     assert watching.collections == collections
     nobody_noticed(watching)
-    engine.flush()
     watching.fence()
     cache = watching.stop()
     assert {each: cache.last_used(each) for each in times} == times
@@ -111,8 +103,8 @@ def test_b13_a_proxy_that_closes_it_where_nothing_ever_happened(daemon: MakeDaem
                                                                 relay: Relay) -> None:
     """There is no last event that could come back: a list it may take, but no outage is told."""
     image = pulled(engine, "app")
-    watching = daemon(relay.host, {"gc": {"max_total_size": "60GB"}}).start().wait_watching()
-    engine.flush()
+    watching = daemon(engine, {"gc": {"max_total_size": "60GB"}}, host=relay.host)
+    watching.start().wait_watching()
     watching.fence()
     relay.forget_requests()
     collections = watching.collections
@@ -126,7 +118,6 @@ def test_b13_a_proxy_that_closes_it_where_nothing_ever_happened(daemon: MakeDaem
     assert not relay.requests("GET */system/df*"), watching.log
     assert watching.collections == collections
     when = used(engine, image.reference)
-    engine.flush()
     watching.fence()
     assert watching.stop().last_used(image.id) == when
 
@@ -137,7 +128,6 @@ def test_b11_a_stream_that_closes_after_each_event(daemon: MakeDaemon, scripted:
     """Of two, the first is the last one known, come back to show that nothing was missed."""
     watching = daemon(scripted).start().wait_watching()
     images = [pulled(scripted, f"app{number}") for number in range(2)]
-    scripted.flush()
     watching.fence()
     fault = scripted.script("GET", "/events", faults.stream_ends(events))
     scripted.log.close()
@@ -154,9 +144,8 @@ def test_b11_a_stream_that_closes_after_each_event(daemon: MakeDaemon, scripted:
 
 def test_b5_a_stream_cut_at_any_byte(daemon: MakeDaemon, engine: Engine, relay: Relay) -> None:
     """In the header, a line, a chunk's length, wherever: what was cut comes again, whole."""
-    watching = daemon(relay.host).start().wait_watching()
+    watching = daemon(engine, host=relay.host).start().wait_watching()
     image = pulled(engine, "app")
-    engine.flush()
     watching.fence()
     chance = random.Random(5)
     for _ in range(200 if SOAK else 6):
@@ -167,7 +156,6 @@ def test_b5_a_stream_cut_at_any_byte(daemon: MakeDaemon, engine: Engine, relay: 
         when = used(engine, image.reference)
     relay.heal()
     watching.wait_cache(is_used(image, when), "the last use", 40)
-    engine.flush()
     watching.fence()
     assert watching.stop().origin(image.id) == "pulled"
 
@@ -179,7 +167,6 @@ def test_b5_a_stream_cut_within_a_character(daemon: MakeDaemon, scripted: Script
     watching = daemon(scripted).start().wait_watching()
     image = pulled(scripted, "app")
     used(scripted, image.reference)
-    scripted.flush()
     watching.fence()
     event = make_event("image", "tag", image.id, {"name": "x:1", "note": "𐍈"}, time.time_ns())
     line = json.dumps(event, ensure_ascii=False).encode() + b"\n"
@@ -189,7 +176,6 @@ def test_b5_a_stream_cut_within_a_character(daemon: MakeDaemon, scripted: Script
     watching.wait_cache(is_used(image, when), "the use thereafter")
     nobody_noticed(watching)
     scripted.log.inject(line)
-    scripted.flush()
     watching.fence()
     assert watching.alive
 
@@ -202,7 +188,6 @@ def test_b11_a_stream_that_opens_and_says_nothing(daemon: MakeDaemon,
     watching = daemon(scripted).start().wait_watching()
     image = pulled(scripted, "app")
     used(scripted, image.reference)
-    scripted.flush()
     watching.fence()
     scripted.forget_requests()
     scripted.script("GET", "/events", faults.stream_silent(), times=1)
@@ -219,12 +204,11 @@ def test_b19_a_stream_that_never_opens(daemon: MakeDaemon, engine: Engine, relay
                                        when: str) -> None:
     """The connection is taken and not even a header comes: not for ever."""
     never = threading.Event()
-    watching = daemon(relay.host, {"engine": {"connect_timeout": "1s"}})
+    watching = daemon(engine, {"engine": {"connect_timeout": "1s"}}, host=relay.host)
     image = pulled(engine, "app")
     if when == "again":
         watching.start().wait_watching()
         used(engine, image.reference)
-        engine.flush()
         watching.fence()
     relay.script(EVENTS, faults.held(never), times=1)
     opened = streams(relay)
@@ -238,7 +222,6 @@ def test_b19_a_stream_that_never_opens(daemon: MakeDaemon, engine: Engine, relay
     never.set()
     watching.wait_watching()
     last = used(engine, image.reference)
-    engine.flush()
     watching.fence()
     assert watching.stop().last_used(image.id) == last
 
@@ -254,10 +237,9 @@ def test_b19_a_stream_that_never_opens(daemon: MakeDaemon, engine: Engine, relay
 ], ids=["no-http", "nothing", "half-body", "no-chunk", "html", "503"])
 def test_b19_what_is_no_stream(daemon: MakeDaemon, engine: Engine, relay: Relay,
                                raw: bytes) -> None:
-    watching = daemon(relay.host).start().wait_watching()
+    watching = daemon(engine, host=relay.host).start().wait_watching()
     image = pulled(engine, "app")
     used(engine, image.reference)
-    engine.flush()
     watching.fence()
     relay.script(EVENTS, faults.answered(raw), times=2)
     opened = streams(relay)
@@ -266,7 +248,6 @@ def test_b19_what_is_no_stream(daemon: MakeDaemon, engine: Engine, relay: Relay,
     when = used(engine, image.reference)
     watching.wait(lambda: streams(relay) >= opened + 3, "the third try")
     watching.wait_status("Watching")
-    engine.flush()
     watching.fence()
     assert watching.stop().last_used(image.id) == when
     print(f"known again after {time.monotonic() - begin:.3f} s")
@@ -282,7 +263,7 @@ def test_b5_garbage_between_events(daemon: MakeDaemon, scripted: ScriptedEngine)
                              b'{"timeNano":1e999}', b"\r")[number % 6] + b"\n")
         if number % 50 == 49:
             when = used(scripted, image.reference)
-    read(watching, scripted)
+    watching.fence()
     assert watching.log.count("skipped a malformed event") >= 500
     nobody_noticed(watching)
     assert watching.stop().last_used(image.id) == when
@@ -300,7 +281,6 @@ def test_b5_a_line_of_5_mib(daemon: MakeDaemon, engine: Engine) -> None:
     """Skipped, and not kept in memory: the label of a container is in its every event."""
     watching = daemon(engine).start().wait_watching()
     image = pulled(engine, "app")
-    engine.flush()
     watching.fence()
     before = memory(watching)
     body = {"Image": image.reference, "Cmd": ["/x"], "HostConfig": {"NetworkMode": "none"},
@@ -320,7 +300,6 @@ def test_b37_a_hundred_thousand_events_at_once(daemon: MakeDaemon,
     """Of images and containers, most of them known, every thousandth one not."""
     watching = daemon(scripted).start().wait_watching()
     images = [pulled(scripted, name) for name in "abcde"]
-    scripted.flush()
     watching.fence()
     before = memory(watching)
     scripted.forget_requests()
@@ -340,7 +319,6 @@ def test_b37_a_hundred_thousand_events_at_once(daemon: MakeDaemon,
     watching.wait(lambda: scripted.log.backlog == 0, "all of them read", within=60)
     took = time.monotonic() - begin
     when = used(scripted, images[0].reference)
-    scripted.flush()
     watching.fence()
     grown = memory(watching) - before
     print(f"{MANY} events read after {took:.1f} s, {grown / 2**20:.1f} MiB more in use")
@@ -360,17 +338,15 @@ def test_b4_events_out_of_order_twice_and_from_the_past(daemon: MakeDaemon,
                                                         scripted: ScriptedEngine) -> None:
     watching = daemon(scripted).start().wait_watching()
     image = pulled(scripted, "app")
-    scripted.flush()
     watching.fence()
     start = time.time_ns()
     times = [start + number for number in range(200)] * 2 + [1, 10**9, start - 3600 * 10**9]
     random.Random(5).shuffle(times)
     for each in times:
         tag(scripted, image.id, each)
-    read(watching, scripted)
+    watching.fence()
     scripted.log.close()
     watching.wait(lambda: scripted.log.listeners, "the next stream")
-    scripted.flush()
     watching.fence()
     assert watching.stop().last_used(image.id) == start + 199
 
@@ -382,19 +358,16 @@ def test_b4_b11_an_event_from_the_future_hides_nothing(daemon: MakeDaemon,
     """Now at the latest; and what comes after it is asked for when the stream was closed."""
     watching = daemon(scripted).start().wait_watching()
     image, other = pulled(scripted, "app"), pulled(scripted, "other")
-    scripted.flush()
     watching.fence()
     tag(scripted, image.id, time.time_ns() + int(ahead * 10**9))
-    read(watching, scripted)
+    watching.fence()
     used(scripted, other.reference)
-    scripted.flush()
     watching.fence()
     scripted.log.close()
     when = used(scripted, other.reference)
     watching.wait(lambda: scripted.log.listeners, "the next stream")
     begin = time.monotonic()
     watching.wait(lambda: time.monotonic() - begin > 1.5, "a list, if there is one")
-    scripted.flush()
     watching.fence()
     cache = watching.stop()
     assert cache.last_used(image.id) < time.time_ns()
@@ -406,15 +379,13 @@ def test_b4_the_last_event_is_from_the_future(daemon: MakeDaemon,
     """The engine's clock was wrong for a moment, the last one before the stream was closed."""
     watching = daemon(scripted).start().wait_watching()
     image, other = pulled(scripted, "app"), pulled(scripted, "other")
-    scripted.flush()
     watching.fence()
     tag(scripted, image.id, time.time_ns() + 3600 * 10**9)
-    read(watching, scripted)
+    watching.fence()
     scripted.log.close()
     when = used(scripted, other.reference)
     watching.wait(lambda: scripted.log.listeners, "the next stream")
     begin = time.monotonic()
     watching.wait(lambda: time.monotonic() - begin > 1.5, "a list, if there is one")
-    scripted.flush()
     watching.fence()
     assert watching.stop().last_used(other.id) == when

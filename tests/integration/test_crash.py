@@ -89,7 +89,7 @@ def herd(directory: Path) -> Iterator[MakeHerd]:
     made: list[Daemon] = []
 
     def make(engine: Engine) -> list[Daemon]:
-        made.extend(Daemon(directory / f"d{number}", engine.host, LIMITS)
+        made.extend(Daemon(directory / f"d{number}", engine, LIMITS)
                     for number in range(HERD))
         return made
 

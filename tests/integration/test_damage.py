@@ -10,7 +10,6 @@ import json
 import os
 import random
 import re
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 
 import pytest
 
-import daemon as daemon_module
-from daemon import OWN_DEATH, Daemon
+from daemon import Daemon
 from engines import Engine
 from scenes import Pulled, present, pulled
 from scripted_engine import ScriptedEngine
@@ -28,7 +26,6 @@ MakeDaemon = Callable[..., Daemon]
 Content = dict[str, Any]
 
 SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
-NOBODY = 65534
 EAGER = {"gc": {"max_total_size": "500kB"}}
 """Whatever is managed would go."""
 TRUNCATIONS = 100 if SOAK else 5
@@ -239,10 +236,10 @@ def test_b16_what_a_symlink_leads_to_is_not_written_to(daemon: MakeDaemon,
 
 @pytest.mark.parametrize("by_link", [False, True], ids=["file", "symlink"])
 def test_b16_another_users_file_is_refused(daemon: MakeDaemon, engine: Engine, by_link: bool,
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+                                           ) -> None:
     """By a daemon that is not root: anybody could have put it there."""
     watching, image, good = real_file(daemon, engine)
-    run_as_nobody(watching, engine, monkeypatch)
+    watching.become_nobody(engine)
     mine = watching.directory.parent / "roots-file"
     mine.write_bytes(good)
     mine.chmod(0o644)
@@ -256,25 +253,10 @@ def test_b16_another_users_file_is_refused(daemon: MakeDaemon, engine: Engine, b
 
 
 def test_b16_a_file_that_must_not_be_read_is_refused(daemon: MakeDaemon, engine: Engine,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+                                                     ) -> None:
     """Else what it knows would be overwritten."""
     watching, image, good = real_file(daemon, engine)
-    run_as_nobody(watching, engine, monkeypatch)
+    watching.become_nobody(engine)
     watching.cache_path.chmod(0)
     check_refused(watching, engine, image, "Permission denied")
     assert watching.cache_path.read_bytes() == good
-
-
-def run_as_nobody(watching: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on the daemon is unprivileged, and all of its directories are its own."""
-    program = watching.directory / "bin/dockergcd"
-    shutil.copy(daemon_module.BINARY, program)
-    monkeypatch.setattr(daemon_module, "BINARY", program)
-    monkeypatch.setattr(daemon_module, "OWN_DEATH", (
-        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--", *OWN_DEATH))
-    watching.directory.parent.chmod(0o755)
-    for path in (watching.directory, *watching.directory.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    assert watching.notify
-    watching.notify.path.chmod(0o777)
-    engine.socket_path.chmod(0o666)

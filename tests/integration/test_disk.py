@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-import daemon as daemon_module
 from daemon import OWN_DEATH, Daemon
 from engines import Engine
 from real_engine import RealEngine
@@ -25,7 +24,6 @@ from scripted_engine import ScriptedEngine
 MakeDaemon = Callable[..., Daemon]
 MakeMounts = Callable[..., "Mounts"]
 
-NOBODY = 65534
 SETTINGS = {"images": {"manage": ["pulled", "existing"]}}
 TWO_IMAGES, ONE_IMAGE = "2500kB", "1500kB"
 """Limits below which so many of a megabyte fit."""
@@ -72,7 +70,6 @@ class Disk:
 
     def __init__(self, mounts: Mounts, directory: Path) -> None:
         self.mounts, self.directory = mounts, directory
-        self.front: tuple[str, ...] = mounts.enter
 
     def breaks(self) -> None:
         raise NotImplementedError
@@ -116,10 +113,6 @@ class ForbiddenDisk(Disk):
 
     message = "Permission denied"
 
-    def __init__(self, mounts: Mounts, directory: Path) -> None:
-        super().__init__(mounts, directory)
-        self.front = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
-
     def breaks(self) -> None:
         for path in self.directory.iterdir():
             if path.is_dir():
@@ -142,19 +135,6 @@ def fill(path: Path) -> None:
                 continue
 
 
-def give_to_nobody(watching: Daemon, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unprivileged daemon can get at its program, its directories and the engine."""
-    program = watching.directory / "bin/dockergcd"
-    shutil.copy(daemon_module.BINARY, program)
-    monkeypatch.setattr(daemon_module, "BINARY", program)
-    watching.directory.parent.chmod(0o755)
-    for path in (watching.directory, *watching.directory.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    assert watching.notify
-    watching.notify.path.chmod(0o777)
-    engine.socket_path.chmod(0o666)
-
-
 @pytest.fixture
 def mounts() -> Iterator[MakeMounts]:
     """Makes a mount namespace, or uses that of a process, given as its /proc/PID."""
@@ -170,17 +150,16 @@ def mounts() -> Iterator[MakeMounts]:
 
 
 @pytest.fixture
-def make_disk(mounts: MakeMounts, monkeypatch: pytest.MonkeyPatch,
-              ) -> Callable[[type[Disk], Daemon, Engine], Disk]:
+def make_disk(mounts: MakeMounts) -> Callable[[type[Disk], Daemon, Engine], Disk]:
     """Puts a daemon's cache file on such a disk, which is fine at first."""
     def make(kind: type[Disk], watching: Daemon, engine: Engine) -> Disk:
         namespace = mounts()
         disk = kind(namespace, watching.directory / "cache")
         if kind is ForbiddenDisk:
-            give_to_nobody(watching, engine, monkeypatch)
+            watching.become_nobody(engine)
         else:
+            watching.front = namespace.enter
             watching.cache_path = namespace.inside(watching.cache_path)
-        monkeypatch.setattr(daemon_module, "OWN_DEATH", (*disk.front, *OWN_DEATH))
         return disk
 
     return make
@@ -329,16 +308,15 @@ def test_b16_a_damaged_file_on_a_read_only_disk(daemon: MakeDaemon, scripted: Sc
 
 
 def test_b16_on_a_disk_that_the_images_have_filled_collecting_makes_room(
-        daemon: MakeDaemon, real: RealEngine, mounts: MakeMounts,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+        daemon: MakeDaemon, real: RealEngine, mounts: MakeMounts) -> None:
     """The cache file and the images on one filesystem, as on most machines."""
     watching = daemon(real, {"gc": {"interval": "1s"}})
-    namespace = mounts(f"/proc/{real._init.pid}")  # type: ignore[union-attr]
+    namespace = mounts(real.namespace)
     data = real.directory / "data"
     path = data / "cache" / "docker-images-gc.json"
     watching.configure({"cache_file": str(path)})
     watching.cache_path = namespace.inside(path)
-    monkeypatch.setattr(daemon_module, "OWN_DEATH", (*namespace.enter, *OWN_DEATH))
+    watching.front = namespace.enter
     watching.write_cache([{"image_tag": f"registry.example.com/app-{number}:1.0",
                            "last_used": "2026-01-02T03:04:05Z"} for number in range(3000)])
     watching.start().wait_watching()

@@ -11,10 +11,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-import daemon as daemon_module
-from daemon import OWN_DEATH, Daemon
+from daemon import BINARY, Daemon
 from engines import Engine
 from scenes import offered, present, pulled, used
 from scripted_engine import ScriptedEngine
@@ -167,16 +164,15 @@ def test_b20_collecting_leaves_nothing_behind(daemon: MakeDaemon, engine: Engine
     assert watching.stop().ids == {stays.id}
 
 
-def test_b13_b20_nothing_leaks_under_valgrind(daemon: MakeDaemon, engine: Engine,
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_b13_b20_nothing_leaks_under_valgrind(daemon: MakeDaemon, engine: Engine) -> None:
     """One short life with some of everything: no block and no descriptor is left at its end."""
     watching = daemon(engine, {"gc": {"max_total_size": "1500kB"}})
     report = watching.directory / "valgrind"
-    monkeypatch.setattr(daemon_module, "OWN_DEATH", (
-        *OWN_DEATH, "valgrind", "--quiet", "--leak-check=full", "--track-fds=yes",
+    watching.program = (
+        "valgrind", "--quiet", "--leak-check=full", "--track-fds=yes",
         "--show-leak-kinds=definite,indirect,possible",
         "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99",
-        f"--log-file={report}", "--"))
+        f"--log-file={report}", BINARY)
     watching.start().wait_status("Watching", within=SLOW)
     old, new = pulled(engine, "old"), pulled(engine, "new")
     watching.wait(lambda: present(engine, old, new) == [False, True], "the removal", within=SLOW)

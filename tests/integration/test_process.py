@@ -235,6 +235,7 @@ def test_config_wins_over_environment(daemon: MakeDaemon, scripted: ScriptedEngi
 
 def test_tcp(daemon: MakeDaemon, scripted_engine: Callable[..., ScriptedEngine]) -> None:
     engine = scripted_engine(tcp=True)
-    made = daemon(engine.tcp_host, {"gc": {"max_total_size": "500kB"}}).start().wait_watching()
+    made = daemon(engine, {"gc": {"max_total_size": "500kB"}}, host=engine.tcp_host)
+    made.start().wait_watching()
     image = pulled(engine, "app")
     made.wait(lambda: present(engine, image) == [False], "its removal")
