@@ -15,7 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from wire import Response, Wire, chunk, head
 
@@ -223,6 +223,14 @@ def cut_after(size: int) -> Wrong:
     return wrong
 
 
+def until_empty_line(incoming: BinaryIO) -> Iterator[bytes]:
+    """The lines of a request's head, or what is there of it."""
+    for line in incoming:
+        yield line
+        if line == b"\r\n":
+            return
+
+
 class Relay:
     """A proxy on a Unix socket in front of an engine: passes all on, and does wrong on demand.
 
@@ -293,8 +301,8 @@ class Relay:
         with self._lock:
             self._passages.add(passage)
         with contextlib.suppress(OSError), passage.client.makefile("rb") as incoming:
-            while head_lines := b"".join(iter(incoming.readline, b"\r\n")):
-                if not self._pass_on(passage, head_lines + b"\r\n"):
+            while request := b"".join(until_empty_line(incoming)):
+                if not self._pass_on(passage, request):
                     break
         passage.cut()
         with self._lock:

@@ -369,6 +369,7 @@ class ScriptedEngine:
 
         def lines() -> Iterator[bytes]:
             try:
+                yield b""
                 for item in subscription:
                     self._thawed.wait()
                     yield item if isinstance(item, bytes) else encode_event(item, version)
@@ -376,7 +377,9 @@ class ScriptedEngine:
                 log.unsubscribe(subscription)
 
         kind = "application/jsonl" if version >= (1, 52) else "application/json"
-        return Response(200, lines(), {"Content-Type": kind})
+        body = lines()
+        next(body)  # from here on the subscription ends with it, even if nothing can be sent
+        return Response(200, body, {"Content-Type": kind})
 
     # Images
 

@@ -96,9 +96,10 @@ def test_b31_a_removal_that_times_out(daemon: MakeDaemon, engine: Engine, relay:
     made, images, times = collecting(daemon, relay, engine, timeout="1s")
     release = threading.Event()
     relay.script(DELETES, faults.held(release), times=1)
-    made.start().wait_log(r"^error: collection stopped: DELETE .*(timed out|timeout)")
+    made.start().wait(lambda: relay.requests(DELETES), "the removal")
     if done:
         engine.client.remove_image(images[0])
+    made.wait_log(r"^error: collection stopped: DELETE .*(timed out|timeout)")
     all_gone(made, engine, images)
     release.set()
     made.fence()
@@ -156,7 +157,8 @@ def test_b32_a_question_that_fails(daemon: MakeDaemon, engine: Engine, relay: Re
     assert engine.client.image_ids() == set(images)
     assert not relay.requests(DELETES)
     assert made.cache().ids == set(images)
-    assert [made.cache().last_used(each) for each in images] == times
+    for each, when in zip(images, times, strict=True):  # a list may have had the container still
+        assert when <= made.cache().last_used(each) < when + 10**9
     relay.heal()
     all_gone(made, engine, images)
 

@@ -188,6 +188,24 @@ def test_b3_a_container_created_while_nobody_watched_credits_its_own_image(
     assert cache.last_used(new.id) < begin
 
 
+def test_b3_a_list_that_is_ahead_of_a_containers_end(watch: Watch,
+                                                     scripted: ScriptedEngine) -> None:
+    """Engines take a container from their list first, and tell of its end a little later."""
+    daemon = watch(scripted)
+    image, other = pulled(scripted, "app"), pulled(scripted, "other")
+    container = scripted.client.create(image.reference)
+    daemon.fence()
+    scripted.client.tag(other.id, image.reference)  # what the user typed is another image by now
+    script = scripted.script("GET", "/containers/json", faults.reply(200, []))
+    daemon.fence()
+    script.remove()
+    begin = time.time_ns()
+    scripted.client.remove_container(container)
+    when = event_time(scripted, begin, "container", "destroy")
+    daemon.fence()
+    assert daemon.stop().last_used(image.id) == when
+
+
 @pytest.mark.parametrize("form", ["tag", "id", "bare", "short", "digest", "canonical"])
 def test_b3_whatever_the_user_typed(watch: Watch, engine: Engine, form: str) -> None:
     image = pulled(engine, "app")
