@@ -31,6 +31,8 @@ struct image {
 	UT_hash_handle hh;
 };
 
+#define DEPARTED_MAX 256 /* as many events as an engine remembers */
+
 struct container {
 	char *id;
 	char *image_id; /* NULL while nobody knows */
@@ -41,6 +43,7 @@ struct container {
 struct inventory {
 	struct image *images; /* uthash by ID; walk it with HASH_ITER */
 	struct container *containers;
+	struct container *departed; /* see inventory_take_departed() */
 	struct reference_entry *references;
 	struct tally *tallies;
 	struct layers *layers;
@@ -94,6 +97,13 @@ void inventory_remove_container(struct inventory *inventory, const char *id);
 void inventory_replace_containers(
 	struct inventory *inventory, const struct container_record *records, size_t count);
 struct container *inventory_find_container(const struct inventory *inventory, const char *id);
+
+/*
+ * The image that a container held which a list no longer showed: a list can be ahead of the events
+ * that tell of its end. NULL if there was none; only the last DEPARTED_MAX are remembered, and each
+ * until it was taken.
+ */
+char *inventory_take_departed(struct inventory *inventory, const char *id);
 
 /*
  * An intermediate step of a classic build, or a base that lost its tag: nameless and the parent of

@@ -55,7 +55,7 @@ struct ledger {
 	nsec_t met; /* when we first met it; 0: not yet */
 	nsec_t observed_until; /* somebody watched up to here; 0: never */
 	int64_t unobserved; /* seconds nobody watched, in total */
-	struct clocks observed; /* when we watched last, in this process; zero: not yet */
+	struct clocks observed; /* when we watched last; zero: nobody watches now */
 	nsec_t gap_end; /* the last such gap, for events replayed from within it */
 	nsec_t gap_length;
 	struct ledger_entry *entries; /* uthash by ID */
@@ -118,10 +118,13 @@ void ledger_reconcile(struct ledger *ledger, const struct inventory *inventory,
  */
 void ledger_watch_begin(struct ledger *ledger, const struct clocks *now);
 
+/* Nobody watches from now on: what was observed last stays, until somebody begins again. */
+void ledger_watch_end(struct ledger *ledger);
+
 /*
- * Somebody has watched until now, but for the time that the machine slept. What a clock that was
- * set forward has skipped counts as unobserved, one that was set back takes all times along. Call
- * it before anything that depends on the time. Not worth saving by itself.
+ * While somebody watches: they have watched until now, but for the time that the machine slept.
+ * What a clock that was set forward has skipped counts as unobserved, one that was set back takes
+ * all times along. Not worth saving by itself. Else nothing.
  */
 void ledger_observe(struct ledger *ledger, const struct clocks *now);
 

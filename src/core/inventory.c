@@ -32,11 +32,27 @@ void inventory_finish(struct inventory *inventory)
 	layers_destroy(TAKE_PTR(inventory->layers));
 }
 
+static void free_container(struct container *container)
+{
+	free(container->id);
+	free(container->image_id);
+	free(container);
+}
+
+static void drop_departed(struct inventory *inventory, struct container *container)
+{
+	HASH_DEL(inventory->departed, container);
+	free_container(container);
+}
+
 void inventory_clear(struct inventory *inventory)
 {
+	struct container *container, *next;
 	struct image *image, *next_image;
 
 	inventory_replace_containers(inventory, NULL, 0);
+	HASH_ITER (hh, inventory->departed, container, next)
+		drop_departed(inventory, container);
 	HASH_ITER (hh, inventory->images, image, next_image)
 		inventory_remove_image(inventory, image->id);
 }
@@ -315,12 +331,26 @@ static void set_container_image(
 	inventory->generation++;
 }
 
+char *inventory_take_departed(struct inventory *inventory, const char *id)
+{
+	struct container *container;
+	char *image_id;
+
+	HASH_FIND_STR(inventory->departed, id, container);
+	if (!container)
+		return NULL;
+	image_id = TAKE_PTR(container->image_id);
+	drop_departed(inventory, container);
+	return image_id;
+}
+
 struct container *inventory_put_container(
 	struct inventory *inventory, const char *id, const char *image_id)
 {
 	struct container *container = inventory_find_container(inventory, id);
 
 	if (!container) {
+		free(inventory_take_departed(inventory, id));
 		container = xcalloc(1, sizeof(*container));
 		container->id = xstrdup(id);
 		HASH_ADD_KEYPTR(hh, inventory->containers, container->id, strlen(id), container);
@@ -337,8 +367,20 @@ void inventory_remove_container(struct inventory *inventory, const char *id)
 		return;
 	set_container_image(inventory, container, NULL);
 	HASH_DEL(inventory->containers, container);
-	free(container->id);
-	free(container);
+	free_container(container);
+}
+
+/* A list shows it no more. */
+static void depart(struct inventory *inventory, struct container *container)
+{
+	char *image_id = container->image_id ? xstrdup(container->image_id) : NULL;
+
+	set_container_image(inventory, container, NULL);
+	HASH_DEL(inventory->containers, container);
+	container->image_id = image_id;
+	HASH_ADD_KEYPTR(hh, inventory->departed, container->id, strlen(container->id), container);
+	if (HASH_COUNT(inventory->departed) > DEPARTED_MAX)
+		drop_departed(inventory, inventory->departed); /* the oldest is the first */
 }
 
 void inventory_replace_containers(
@@ -358,7 +400,7 @@ void inventory_replace_containers(
 	}
 	HASH_ITER (hh, inventory->containers, container, next)
 		if (!container->listed)
-			inventory_remove_container(inventory, container->id);
+			depart(inventory, container);
 }
 
 static bool is_nameless(const struct image *image)

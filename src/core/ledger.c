@@ -255,6 +255,11 @@ void ledger_watch_begin(struct ledger *ledger, const struct clocks *now)
 	ledger->generation++;
 }
 
+void ledger_watch_end(struct ledger *ledger)
+{
+	ledger->observed = (struct clocks){};
+}
+
 void ledger_observe(struct ledger *ledger, const struct clocks *now)
 {
 	const struct clocks before = ledger->observed;
@@ -262,10 +267,10 @@ void ledger_observe(struct ledger *ledger, const struct clocks *now)
 	nsec_t asleep = elapsed - (now->awake - before.awake);
 	nsec_t change = now->real - before.real - elapsed;
 
-	ledger->observed = *now;
-	ledger->observed_until = now->real;
 	if (before.elapsed == 0)
 		return;
+	ledger->observed = *now;
+	ledger->observed_until = now->real;
 	/* Below a second it is a clock being disciplined. */
 	if (asleep >= NSEC_PER_SEC)
 		add_gap(ledger, asleep, now->real);

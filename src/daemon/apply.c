@@ -168,8 +168,10 @@ static void container_event(const struct apply *apply, const struct engine_event
 	     is_open = container && !container->image_id;
 	_cleanup_free_ char *id = container && container->image_id
 		? xstrdup(container->image_id)
-		: find_container_image(apply, event);
+		: inventory_take_departed(apply->inventory, event->actor);
 
+	if (!id)
+		id = find_container_image(apply, event);
 	if (is_gone)
 		inventory_remove_container(apply->inventory, event->actor);
 	else

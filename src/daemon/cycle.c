@@ -2,8 +2,8 @@
 #include "daemon/cycle.h"
 
 #include "core/units.h"
+#include "daemon/observe.h"
 #include "daemon/report.h"
-#include "io/clock.h"
 #include "io/log.h"
 
 /* So many measures in a row without a byte freed, and the collection gives up. */
@@ -110,7 +110,7 @@ static void finish(struct cycle *cycle, int result)
 static void make_plan(struct cycle *cycle, const struct usage *usage, struct plan *ret)
 {
 	policy_plan(&cycle->settings->policy, cycle->context.inventory, cycle->context.ledger,
-		usage, &cycle->progress, clock_now(), ret);
+		usage, &cycle->progress, observe_now(cycle->context.ledger), ret);
 }
 
 static bool removes_for_real(const struct cycle *cycle)
@@ -286,8 +286,8 @@ static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
 
 	if (!image)
 		return false;
-	reason =
-		policy_check(context->policy, context->ledger, image, summary->reason, clock_now());
+	reason = policy_check(context->policy, context->ledger, image, summary->reason,
+		observe_now(cycle->context.ledger));
 	if (reason == REASON_OVER_SIZE && !is_surely_over(cycle))
 		return false; /* the next measure will tell */
 	if (reason_removes(reason))

@@ -7,6 +7,7 @@
 
 #include "core/rules.h"
 #include "daemon/cycle.h"
+#include "daemon/observe.h"
 #include "daemon/report.h"
 #include "daemon/schedule.h"
 #include "daemon/status.h"
@@ -62,15 +63,6 @@ static void update_status(struct daemon *daemon)
 	daemon->status = text;
 }
 
-/* Before anything that depends on the time: some of it may have been slept through. */
-static void observe(struct daemon *daemon)
-{
-	struct clocks now = clock_read();
-
-	if (daemon->watching)
-		ledger_observe(&daemon->ledger, &now);
-}
-
 static void on_stored(void *userdata)
 {
 	update_status(userdata);
@@ -112,6 +104,7 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 		engine_api_version(daemon->engine), info->driver, info->root_directory);
 	if (!same) {
 		daemon->watching = false;
+		ledger_watch_end(&daemon->ledger);
 		cycle_cancel(daemon->cycle);
 		watch_stop(daemon->watch);
 	}
@@ -148,7 +141,7 @@ static void on_event(void *userdata, const struct engine_event *event)
 {
 	struct daemon *daemon = userdata;
 
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	watch_event(daemon->watch, event);
 	store_note(&daemon->store);
 }
@@ -157,7 +150,7 @@ static void on_broken(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	watch_set_live(daemon->watch, false);
 }
 
@@ -180,6 +173,7 @@ static void on_away(void *userdata, const char *why)
 	log_warning(
 		"no engine at %s, waiting for it: %s", engine_endpoint(daemon->engine)->url, why);
 	daemon->watching = false;
+	ledger_watch_end(&daemon->ledger);
 	free(daemon->away);
 	daemon->away = xstrdup(why);
 	schedule_idle(daemon->schedule);
@@ -204,7 +198,7 @@ static void on_reconciled(void *userdata)
 	struct daemon *daemon = userdata;
 	bool collect = daemon->collect_listed;
 
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	learned(daemon);
 	daemon->collect_listed = false;
 	if (collect)
@@ -237,7 +231,7 @@ static void on_grown(void *userdata)
 
 	learned(daemon);
 	if (daemon->settings.policy.max_total_size > 0)
-		schedule_grown(daemon->schedule, clock_now());
+		schedule_grown(daemon->schedule, observe_now(&daemon->ledger));
 }
 
 static void on_settled(void *userdata)
@@ -293,7 +287,7 @@ static void on_interval(void *userdata)
 
 	if (!daemon->watching)
 		return;
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	/* That we have watched until now is worth saving from time to time. */
 	daemon->ledger.generation++;
 	store_note(&daemon->store);
@@ -304,7 +298,7 @@ static void on_quiet(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	cycle_trigger(daemon->cycle, TRIGGER_SIZE);
 }
 
@@ -322,8 +316,9 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 		.request = daemon->settings.request_timeout,
 	};
 
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	daemon->watching = false;
+	ledger_watch_end(&daemon->ledger);
 	cycle_cancel(daemon->cycle);
 	watch_stop(daemon->watch);
 	event_stream_stop(daemon->stream);
@@ -375,7 +370,7 @@ static void reload(struct daemon *daemon)
 static void collect_now(struct daemon *daemon)
 {
 	log_info("collection asked for");
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	if (!daemon->watching)
 		log_warning("not now: there is no engine");
 	else if (watch_is_loaded(daemon->watch))
@@ -536,7 +531,7 @@ int daemon_run(struct daemon *daemon)
 	daemon->store.changed = NULL; /* what it says from now on is Stopping */
 	service_stopping();
 	service_status("Stopping");
-	observe(daemon);
+	observe_now(&daemon->ledger);
 	/* Who has watched nothing has nothing to say: without lists no image looks managed. */
 	store_flush(&daemon->store, daemon->ledger.observed.elapsed > 0);
 	return daemon->exit_code;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "io/clock.h"
+#include "daemon/observe.h"
 
 struct removing {
 	struct removal_context context;
@@ -154,8 +154,8 @@ static void next_step(struct removing *removing)
 		finish(removing, REMOVAL_DONE, removing->planned, NULL);
 		return;
 	}
-	reason = policy_check(
-		context->policy, context->ledger, image, removing->planned, clock_now());
+	reason = policy_check(context->policy, context->ledger, image, removing->planned,
+		observe_now(context->ledger));
 	if (!reason_removes(reason)) {
 		finish(removing, REMOVAL_KEPT, reason, NULL);
 		return;
@@ -184,8 +184,8 @@ void removal_start(const struct removal_context *context, const char *id, enum r
 	removing->id = xstrdup(id);
 	removing->planned = planned;
 	removing->prune = image &&
-		policy_may_prune(
-			context->policy, context->inventory, context->ledger, image, clock_now());
+		policy_may_prune(context->policy, context->inventory, context->ledger, image,
+			observe_now(context->ledger));
 	removing->done = done;
 	removing->userdata = userdata;
 	*ret = removing;

@@ -6,9 +6,9 @@
 
 #include "core/tracking.h"
 #include "daemon/apply.h"
+#include "daemon/observe.h"
 #include "daemon/questions.h"
 #include "daemon/reconcile.h"
-#include "io/clock.h"
 #include "io/log.h"
 
 /* More open questions than this are cheaper to answer by a list. */
@@ -217,7 +217,7 @@ static void apply_again(struct watch *watch, bool images, bool containers)
 		bool is_container = is_container_event(event);
 
 		if (is_container ? containers : images)
-			apply_event(&watch->apply, event, clock_now());
+			apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
 		if (is_container ? keep_containers : keep_images)
 			*array_push(&watch->unsettled) = *event;
 		else
@@ -256,7 +256,8 @@ static void on_image(void *userdata, struct engine_answer *answer)
 	struct question question = take_asked(watch);
 
 	if (answer->result == ENGINE_OK) {
-		apply_image(&watch->apply, &question, &answer->image, clock_now());
+		apply_image(
+			&watch->apply, &question, &answer->image, observe_now(watch->apply.ledger));
 	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question.name)) {
 		watch_image_gone(watch, question.name);
 	} else {
@@ -276,8 +277,8 @@ static void on_container(void *userdata, struct engine_answer *answer)
 
 	if (!found)
 		log_debug("what the user typed must do: %s", answer->message);
-	apply_container(
-		&watch->apply, &question, found ? answer->container.image_id : NULL, clock_now());
+	apply_container(&watch->apply, &question, found ? answer->container.image_id : NULL,
+		observe_now(watch->apply.ledger));
 	finish_question(watch, &question);
 }
 
@@ -329,7 +330,7 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 		remember(watch, &watch->unsettled, event);
 	/* Before the first list nothing is known that an event could be applied to. */
 	if (watch->loaded)
-		apply_event(&watch->apply, event, clock_now());
+		apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
 	if (unsettled && !ends)
 		remember(watch, &watch->unsettled, event);
 }
@@ -351,7 +352,7 @@ static void on_listed(void *userdata)
 {
 	struct watch *watch = userdata;
 	struct questions questions = watch->questions;
-	nsec_t now = clock_now();
+	nsec_t now = observe_now(watch->apply.ledger);
 
 	watch->questions = (struct questions){};
 	watch->loaded = true;
@@ -404,7 +405,7 @@ static void on_containers_listed(void *userdata, struct engine_answer *answer)
 	struct watch *watch = userdata;
 	watch_done_fn done = watch->containers_done;
 	struct container *container, *next;
-	nsec_t now = clock_now();
+	nsec_t now = observe_now(watch->apply.ledger);
 
 	watch->containers = NULL;
 	if (answer->result != ENGINE_OK) {

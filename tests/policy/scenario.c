@@ -237,6 +237,7 @@ static void read_scenario(struct reader *reader)
 		ledger_reconcile(&world->ledger, &world->inventory, true, world->now);
 		tracking_settle_all(&world->policy, &world->ledger, &world->inventory, world->now);
 	}
+	ledger_watch_begin(&reader->world.ledger, world_clocks(reader->world.now));
 	reader->world.now += reader->later;
 	ledger_observe(&reader->world.ledger, world_clocks(reader->world.now));
 }

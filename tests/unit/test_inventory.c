@@ -259,6 +259,52 @@ static void test_replace_containers(void **state)
 	assert_null(inventory_find_container(inventory, "4")->image_id);
 }
 
+static void assert_departed(struct inventory *inventory, const char *id, const char *expected)
+{
+	_cleanup_free_ char *image_id = inventory_take_departed(inventory, id);
+
+	assert_true(streq(image_id, expected));
+}
+
+/* B3: its end is yet to be told, and is a use of what it held. */
+static void test_b3_what_a_departed_container_held(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x");
+
+	inventory_put_container(inventory, "1", x->id);
+	inventory_put_container(inventory, "2", NULL);
+	assert_departed(inventory, "1", NULL);
+	inventory_replace_containers(inventory, NULL, 0);
+	inventory_replace_containers(inventory, NULL, 0);
+	assert_int_equal(x->containers, 0);
+	assert_departed(inventory, "2", NULL);
+	assert_departed(inventory, "1", x->id);
+	assert_departed(inventory, "1", NULL);
+	/* It is back, and goes again. */
+	inventory_put_container(inventory, "1", x->id);
+	inventory_replace_containers(inventory, NULL, 0);
+	inventory_put_container(inventory, "1", x->id);
+	assert_int_equal(x->containers, 1);
+	assert_departed(inventory, "1", NULL);
+}
+
+static void test_departed_containers_are_bounded(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x");
+	char id[16];
+
+	for (size_t i = 0; i <= DEPARTED_MAX; i++) {
+		snprintf(id, sizeof(id), "%zu", i);
+		inventory_put_container(inventory, id, x->id);
+		inventory_replace_containers(inventory, NULL, 0);
+	}
+	assert_departed(inventory, "0", NULL);
+	assert_departed(inventory, "1", x->id);
+	assert_departed(inventory, id, x->id);
+}
+
 static void test_children_by_parent_are_counted(void **state)
 {
 	struct inventory *inventory = *state;
@@ -395,6 +441,8 @@ int main(void)
 		inventory_test(test_containers_hold_images),
 		inventory_test(test_a_container_may_be_known_before_its_image),
 		inventory_test(test_replace_containers),
+		inventory_test(test_b3_what_a_departed_container_held),
+		inventory_test(test_departed_containers_are_bounded),
 		inventory_test(test_children_by_parent_are_counted),
 		inventory_test(test_children_by_layers),
 		inventory_test(test_intermediate_and_dangling),

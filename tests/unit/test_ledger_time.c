@@ -8,6 +8,19 @@
 #define A "docker.io/library/a:latest"
 #define B "docker.io/library/b:latest"
 
+/* Somebody watches. */
+static int setup(void **state)
+{
+	struct world *w;
+
+	world_setup(state);
+	w = *state;
+	ledger_watch_begin(&w->ledger, world_clocks(w->now));
+	return 0;
+}
+
+#define time_test(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
+
 static struct ledger_entry *add(struct world *w, const char *id)
 {
 	return ledger_add(&w->ledger, id, ORIGIN_PULLED, w->now);
@@ -52,6 +65,23 @@ static void test_b12_absence_does_not_count(void **state)
 	assert_nsec_equal(unused(w, entry), HOUR);
 	watch(w, 335 * HOUR);
 	assert_nsec_equal(unused(w, entry), 336 * HOUR);
+}
+
+/* Its end is not known before somebody watches again; until then nothing is observed. */
+static void test_b12_what_is_observed_by_nobody_is_not_watched(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+	nsec_t until;
+
+	watch(w, HOUR);
+	until = w->ledger.observed_until;
+	ledger_watch_end(&w->ledger);
+	watch(w, DAY);
+	assert_nsec_equal(w->ledger.observed_until, until);
+	be_away(w, DAY);
+	assert_nsec_equal(unused(w, entry), HOUR);
+	assert_int_equal(w->ledger.unobserved, 2 * DAY / SECOND);
 }
 
 static void test_b12_several_absences_add_up(void **state)
@@ -174,7 +204,7 @@ static void pass(struct world *w, nsec_t real, nsec_t elapsed, nsec_t awake)
 static void start_clocks(struct world *w)
 {
 	w->clocks = (struct clocks){ w->now, HOUR, HOUR };
-	ledger_observe(&w->ledger, &w->clocks);
+	ledger_watch_begin(&w->ledger, &w->clocks);
 }
 
 static void test_b12_sleep_does_not_count(void **state)
@@ -340,27 +370,28 @@ static void test_b9_an_adopted_image_is_touched_by_its_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		world_test(test_watched_time_counts),
-		world_test(test_b12_absence_does_not_count),
-		world_test(test_b12_several_absences_add_up),
-		world_test(test_b12_a_use_after_the_absence_starts_anew),
-		world_test(test_b12_an_event_replayed_from_within_the_gap),
-		world_test(test_b12_an_event_replayed_from_before_the_gap),
-		world_test(test_b12_an_event_replayed_over_two_gaps_never_ages),
-		world_test(test_b12_fractions_of_seconds_keep_longer),
-		world_test(test_b12_once_from_cron_ages_nothing),
-		world_test(test_the_first_watch_has_no_gap),
-		world_test(test_b12_sleep_does_not_count),
-		world_test(test_b12_a_clock_set_forward_ages_nothing),
-		world_test(test_b12_a_clock_set_back_takes_all_times_along),
-		world_test(test_b12_a_disciplined_clock_is_no_gap),
-		world_test(test_b12_a_clock_set_back_while_nobody_watched),
-		world_test(test_watched_since_a_point_in_time),
-		world_test(test_b9_adopted_images_keep_their_times_and_their_order),
-		world_test(test_b9_adopted_under_two_names_has_the_later_time),
-		world_test(test_b9_adoption_never_lowers_a_known_time),
-		world_test(test_b9_asked_for_in_the_future_is_now),
-		world_test(test_b9_an_adopted_image_is_touched_by_its_event),
+		time_test(test_watched_time_counts),
+		time_test(test_b12_absence_does_not_count),
+		time_test(test_b12_what_is_observed_by_nobody_is_not_watched),
+		time_test(test_b12_several_absences_add_up),
+		time_test(test_b12_a_use_after_the_absence_starts_anew),
+		time_test(test_b12_an_event_replayed_from_within_the_gap),
+		time_test(test_b12_an_event_replayed_from_before_the_gap),
+		time_test(test_b12_an_event_replayed_over_two_gaps_never_ages),
+		time_test(test_b12_fractions_of_seconds_keep_longer),
+		time_test(test_b12_once_from_cron_ages_nothing),
+		time_test(test_the_first_watch_has_no_gap),
+		time_test(test_b12_sleep_does_not_count),
+		time_test(test_b12_a_clock_set_forward_ages_nothing),
+		time_test(test_b12_a_clock_set_back_takes_all_times_along),
+		time_test(test_b12_a_disciplined_clock_is_no_gap),
+		time_test(test_b12_a_clock_set_back_while_nobody_watched),
+		time_test(test_watched_since_a_point_in_time),
+		time_test(test_b9_adopted_images_keep_their_times_and_their_order),
+		time_test(test_b9_adopted_under_two_names_has_the_later_time),
+		time_test(test_b9_adoption_never_lowers_a_known_time),
+		time_test(test_b9_asked_for_in_the_future_is_now),
+		time_test(test_b9_an_adopted_image_is_touched_by_its_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
