@@ -55,7 +55,8 @@ struct ledger {
 	nsec_t met; /* when we first met it; 0: not yet */
 	nsec_t observed_until; /* somebody watched up to here; 0: never */
 	int64_t unobserved; /* seconds nobody watched, in total */
-	struct clocks observed; /* when we watched last; zero: nobody watches now */
+	struct clocks observed; /* when we watched last, in this process; zero: not yet */
+	bool watched; /* somebody watches now */
 	nsec_t gap_end; /* the last such gap, for events replayed from within it */
 	nsec_t gap_length;
 	struct ledger_entry *entries; /* uthash by ID */
@@ -112,14 +113,21 @@ void ledger_reconcile(struct ledger *ledger, const struct inventory *inventory,
 	bool digests_prove_pull, nsec_t now);
 
 /*
- * Somebody watches from now on: what lies since observed_until was unobserved. Where that lies
- * ahead, the clock was set back meanwhile: all times move along, so that nothing looks used later
- * than now.
+ * Somebody watches from now on: what lies since observed_until was unobserved. Where the clock was
+ * set back meanwhile, all times move along, so that nothing looks used later than now.
  */
 void ledger_watch_begin(struct ledger *ledger, const struct clocks *now);
 
-/* Nobody watches from now on: what was observed last stays, until somebody begins again. */
+/* Nobody watches from now on, until somebody begins again or it turns out that they went on. */
 void ledger_watch_end(struct ledger *ledger);
+/* Nothing was missed since then: as if it had not ended. */
+void ledger_watch_resume(struct ledger *ledger, const struct clocks *now);
+
+/*
+ * When somebody watched last, by the clock as it is now: events from before that are known, if the
+ * clock was not set back meanwhile. Where it was and nobody knows by how much: 1, before all times.
+ */
+nsec_t ledger_known_until(const struct ledger *ledger, const struct clocks *now);
 
 /*
  * While somebody watches: they have watched until now, but for the time that the machine slept.

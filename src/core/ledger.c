@@ -242,41 +242,72 @@ static void move_times(struct ledger *ledger, nsec_t by)
 	ledger->generation++;
 }
 
+/* By how much the clock was set since somebody watched last, as far as it shows. */
+static nsec_t clock_change(const struct ledger *ledger, const struct clocks *now)
+{
+	const struct clocks *before = &ledger->observed;
+	nsec_t change = now->real - before->real - (now->elapsed - before->elapsed);
+
+	if (before->elapsed == 0)
+		return MIN(now->real - ledger->observed_until, (nsec_t)0);
+	/* Below a second it is a clock being disciplined. */
+	return change <= -NSEC_PER_SEC || change >= NSEC_PER_SEC ? change : 0;
+}
+
 void ledger_watch_begin(struct ledger *ledger, const struct clocks *now)
 {
-	nsec_t gap = now->real - ledger->observed_until;
+	if (ledger->observed_until > 0) {
+		nsec_t change = clock_change(ledger, now);
 
-	if (ledger->observed_until > 0 && gap > 0)
-		add_gap(ledger, gap, now->real);
-	else if (ledger->observed_until > 0 && gap < 0)
-		move_times(ledger, gap);
+		if (change < 0) {
+			move_times(ledger, change);
+			ledger->observed_until += change;
+		}
+		if (now->real > ledger->observed_until)
+			add_gap(ledger, now->real - ledger->observed_until, now->real);
+	}
 	ledger->observed_until = now->real;
 	ledger->observed = *now;
+	ledger->watched = true;
 	ledger->generation++;
 }
 
 void ledger_watch_end(struct ledger *ledger)
 {
-	ledger->observed = (struct clocks){};
+	ledger->watched = false;
+}
+
+void ledger_watch_resume(struct ledger *ledger, const struct clocks *now)
+{
+	ledger->watched = true;
+	ledger_observe(ledger, now);
+}
+
+nsec_t ledger_known_until(const struct ledger *ledger, const struct clocks *now)
+{
+	nsec_t change = clock_change(ledger, now);
+
+	if (change >= 0)
+		return ledger->observed_until;
+	return ledger->observed.elapsed == 0 ? 1 : moved(ledger->observed_until, change);
 }
 
 void ledger_observe(struct ledger *ledger, const struct clocks *now)
 {
-	const struct clocks before = ledger->observed;
-	nsec_t elapsed = now->elapsed - before.elapsed;
-	nsec_t asleep = elapsed - (now->awake - before.awake);
-	nsec_t change = now->real - before.real - elapsed;
+	const struct clocks *before = &ledger->observed;
+	nsec_t asleep, change;
 
-	if (before.elapsed == 0)
+	if (!ledger->watched)
 		return;
+	asleep = now->elapsed - before->elapsed - (now->awake - before->awake);
+	change = clock_change(ledger, now);
 	ledger->observed = *now;
 	ledger->observed_until = now->real;
-	/* Below a second it is a clock being disciplined. */
 	if (asleep >= NSEC_PER_SEC)
 		add_gap(ledger, asleep, now->real);
-	if (change >= NSEC_PER_SEC)
+	if (change > 0)
 		add_gap(ledger, change, now->real);
-	else if (change <= -NSEC_PER_SEC)
+	else if (change < 0)
 		move_times(ledger, change);
 }
 

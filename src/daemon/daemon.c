@@ -90,12 +90,26 @@ static void stop(struct daemon *daemon, int exit_code)
 
 /* event_stream */
 
+/* From when on events are not known; the engine has told one of the time `last`. */
+static nsec_t events_since(const struct daemon *daemon, nsec_t last, nsec_t engine_now)
+{
+	struct clocks now = clock_read();
+	nsec_t known = ledger_known_until(&daemon->ledger, &now);
+
+	/* The clock was set back: what came later can have an earlier time. */
+	if (known < daemon->ledger.observed_until)
+		return last > 0 ? MIN(last, known) : known;
+	/* Of a time in the future the engine would tell nothing that comes before it. */
+	return last > 0 && last <= engine_now ? last : known;
+}
+
 static nsec_t on_connected(void *userdata, nsec_t last)
 {
 	struct daemon *daemon = userdata;
 	_cleanup_free_ char *identity = engine_identity(daemon->engine);
 	const struct engine_info *info = engine_info(daemon->engine);
 	const struct engine_version *version = engine_version(daemon->engine);
+	nsec_t engine_now = info->system_time ? info->system_time : clock_now();
 	bool same = streq(daemon->ledger.engine_id, identity);
 
 	log_info("engine %s (from %s): %s %s, API %s, %s in %s",
@@ -110,12 +124,8 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 	}
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
-	if (!same)
-		return info->system_time ? info->system_time : clock_now();
-	/* Of a time in the future the engine would tell nothing that comes before it. */
-	if (last > 0 && last <= (info->system_time ? info->system_time : clock_now()))
-		return last;
-	return daemon->ledger.observed_until ? daemon->ledger.observed_until : clock_now();
+	return same && daemon->ledger.observed_until > 0 ? events_since(daemon, last, engine_now)
+							 : engine_now;
 }
 
 static void on_watching(void *userdata)
@@ -151,13 +161,16 @@ static void on_broken(void *userdata)
 	struct daemon *daemon = userdata;
 
 	observe_now(&daemon->ledger);
+	ledger_watch_end(&daemon->ledger);
 	watch_set_live(daemon->watch, false);
 }
 
 static void on_resumed(void *userdata)
 {
 	struct daemon *daemon = userdata;
+	struct clocks now = clock_read();
 
+	ledger_watch_resume(&daemon->ledger, &now);
 	watch_set_live(daemon->watch, true);
 }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import json
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 RING = 256
@@ -99,11 +100,13 @@ class EventLog:
         self._ring: collections.deque[Event] = collections.deque(maxlen=RING)
         self._subscriptions: list[Subscription] = []
         self._last_ns = 0
+        self.clock: Callable[[], int] = time.time_ns
 
     def publish(self, kind: str, action: str, actor: str, attributes: dict[str, str]) -> Event:
-        """Makes an event of now; no two have the same time."""
+        """Makes an event of now; no two in a row have the same time."""
         with self._lock:
-            self._last_ns = max(time.time_ns(), self._last_ns + 1)
+            now = self.clock()
+            self._last_ns = now + (now == self._last_ns)
             event = make_event(kind, action, actor, attributes, self._last_ns)
             self._ring.append(event)
             self._deliver(event)
@@ -125,16 +128,22 @@ class EventLog:
         """A listener: what was since then, inclusively, and what comes until then."""
         subscription = Subscription(accepts)
         with self._lock:
-            if since_ns is not None:
-                for event in self._ring:
-                    past_end = until_ns is not None and event["timeNano"] > until_ns
-                    if event["timeNano"] >= since_ns and not past_end and accepts(event):
-                        subscription.queue.put(event)
-            if until_ns is not None and until_ns <= time.time_ns():
+            for event in self._since(since_ns):
+                if (until_ns is None or event["timeNano"] <= until_ns) and accepts(event):
+                    subscription.queue.put(event)
+            if until_ns is not None and until_ns <= self.clock():
                 subscription.queue.put(None)
             else:
                 self._subscriptions.append(subscription)
         return subscription
+
+    def _since(self, since_ns: int | None) -> Iterable[Event]:
+        """As moby looks: from the last one back to the first that is too old, and no further."""
+        if since_ns is None:
+            return []
+        found = itertools.takewhile(lambda event: event["timeNano"] >= since_ns,
+                                    reversed(self._ring))
+        return reversed(list(found))
 
     def unsubscribe(self, subscription: Subscription) -> None:
         with self._lock:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from cache import Cache
+from daemon import Daemon
 from engines import Engine
 from images import MB, Image, image
+
+SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
+"""Whether there is time for what takes minutes: tests/soak."""
+
 
 @dataclass(frozen=True)
 class Pulled:
@@ -64,6 +70,13 @@ def present(engine: Engine, *images: Pulled | Image) -> list[bool]:
     """Which of the images are there, even if nothing but all=1 shows them."""
     ids = engine.client.image_ids(everything=True)
     return [each.id in ids for each in images]
+
+
+def wait_until(when: float, daemon: Daemon | None = None) -> None:
+    """Until that time of the monotonic clock; not a second for a condition to come true."""
+    while time.monotonic() < when:
+        assert daemon is None or daemon.alive
+        time.sleep(0.01)
 
 
 def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,

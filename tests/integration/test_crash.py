@@ -6,7 +6,6 @@ DOCKERGCD_SOAK=1 it is 110 and 40.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -20,12 +19,11 @@ import pytest
 from cache import Cache
 from daemon import Daemon, end_leftovers
 from engines import Engine
-from scenes import Pulled, present, pulled, used
+from scenes import SOAK, Pulled, present, pulled, used
 
 MakeHerd = Callable[..., list[Daemon]]
 MakeDaemon = Callable[..., Daemon]
 
-SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 HERD = 10
 """So many daemons, each with a cache file of its own, watch one engine and are killed."""
 KILLS_EACH = 11 if SOAK else 3

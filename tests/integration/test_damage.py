@@ -19,13 +19,12 @@ import pytest
 
 from daemon import Daemon
 from engines import Engine
-from scenes import Pulled, present, pulled
+from scenes import SOAK, Pulled, present, pulled
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
 Content = dict[str, Any]
 
-SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 EAGER = {"gc": {"max_total_size": "500kB"}}
 """Whatever is managed would go."""
 TRUNCATIONS = 100 if SOAK else 5

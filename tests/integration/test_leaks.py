@@ -13,12 +13,11 @@ from pathlib import Path
 
 from daemon import BINARY, Daemon
 from engines import Engine
-from scenes import offered, present, pulled, used
+from scenes import SOAK, offered, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
 
-SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 RECONNECTS = 1000 if SOAK else 60
 LISTINGS = 50 if SOAK else 5
 ENGINE_RESTARTS = 50 if SOAK else 5

@@ -3,6 +3,7 @@
 
 #include "core/inventory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define A "docker.io/library/a:latest"

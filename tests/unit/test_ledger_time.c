@@ -67,6 +67,55 @@ static void test_b12_absence_does_not_count(void **state)
 	assert_nsec_equal(unused(w, entry), 336 * HOUR);
 }
 
+/* B11: by the clock as it is when somebody comes back, events from then on are to be had. */
+static void test_b11_known_until_by_a_clock_that_was_set(void **state)
+{
+	struct world *w = *state;
+	struct ledger fresh = { .observed_until = w->now };
+
+	ledger_watch_end(&w->ledger);
+	w->clocks = *world_clocks(w->now);
+	w->clocks.real += HOUR, w->clocks.elapsed += HOUR, w->clocks.awake += HOUR;
+	assert_nsec_equal(ledger_known_until(&w->ledger, &w->clocks), w->now);
+	w->clocks.real += DAY;
+	assert_nsec_equal(ledger_known_until(&w->ledger, &w->clocks), w->now);
+	w->clocks.real -= 2 * DAY;
+	assert_nsec_equal(ledger_known_until(&w->ledger, &w->clocks), w->now - DAY);
+	/* In a new process only the file tells: nothing is known. */
+	assert_nsec_equal(ledger_known_until(&fresh, &w->clocks), 1);
+	assert_nsec_equal(ledger_known_until(&fresh, world_clocks(w->now + 1)), w->now);
+}
+
+/* As if the stream had not been broken; what clocks did meanwhile counts as always. */
+static void test_b12_what_is_resumed_was_watched(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	ledger_watch_end(&w->ledger);
+	w->now += HOUR;
+	ledger_watch_resume(&w->ledger, world_clocks(w->now));
+	assert_nsec_equal(unused(w, entry), HOUR);
+	assert_int_equal(w->ledger.unobserved, 0);
+	watch(w, HOUR);
+	assert_nsec_equal(unused(w, entry), 2 * HOUR);
+}
+
+/* Set back for less than nobody watched: the file alone could not tell. */
+static void test_b12_a_clock_set_back_a_little_while_the_stream_was_broken(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	ledger_watch_end(&w->ledger);
+	w->clocks = *world_clocks(w->now);
+	w->clocks.real += HOUR, w->clocks.elapsed += 2 * HOUR, w->clocks.awake += 2 * HOUR;
+	ledger_watch_begin(&w->ledger, &w->clocks);
+	assert_int_equal(w->ledger.unobserved, 2 * 3600);
+	assert_nsec_equal(ledger_unused(&w->ledger, entry, w->clocks.real), 0);
+	assert_nsec_equal(entry->last_used, w->now - HOUR);
+}
+
 /* Its end is not known before somebody watches again; until then nothing is observed. */
 static void test_b12_what_is_observed_by_nobody_is_not_watched(void **state)
 {
@@ -271,6 +320,7 @@ static void test_b12_a_clock_set_back_while_nobody_watched(void **state)
 	struct ledger_entry *entry = add(w, "x");
 
 	watch(w, HOUR);
+	w->ledger.observed = (struct clocks){}; /* another process comes */
 	be_away(w, -DAY);
 	assert_int_equal(w->ledger.unobserved, 0);
 	assert_nsec_equal(unused(w, entry), HOUR);
@@ -373,6 +423,9 @@ int main(void)
 		time_test(test_watched_time_counts),
 		time_test(test_b12_absence_does_not_count),
 		time_test(test_b12_what_is_observed_by_nobody_is_not_watched),
+		time_test(test_b11_known_until_by_a_clock_that_was_set),
+		time_test(test_b12_what_is_resumed_was_watched),
+		time_test(test_b12_a_clock_set_back_a_little_while_the_stream_was_broken),
 		time_test(test_b12_several_absences_add_up),
 		time_test(test_b12_a_use_after_the_absence_starts_anew),
 		time_test(test_b12_an_event_replayed_from_within_the_gap),

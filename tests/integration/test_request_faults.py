@@ -6,7 +6,6 @@ and what only an engine can do (refuse, die in mid-collection) a real one does i
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,12 +18,11 @@ from daemon import Daemon
 from engine_client import EngineError
 from engines import Engine
 from faults import Relay
-from scenes import event_time, pulled, present, used
+from scenes import SOAK, event_time, pulled, present, used
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]
 
-SOAK = bool(os.environ.get("DOCKERGCD_SOAK"))
 LONG = 30.0 if SOAK else 5.0
 """How long a removal takes."""
 RECOVER = 40.0

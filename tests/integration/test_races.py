@@ -30,12 +30,11 @@ from daemon import Daemon, Texts
 from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
-from scenes import Pulled, loaded, offered, pulled
+from scenes import SOAK, Pulled, loaded, offered, pulled
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
 
-SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 ROUNDS = 400 if SOAK else 25
 SECONDS = 1800.0 if SOAK else 20.0
 """Of one run of the races on one engine: after that, no further round."""

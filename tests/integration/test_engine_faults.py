@@ -7,7 +7,6 @@ the engine is watched again at once. Nothing is removed by mistake.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import threading
 import time
@@ -20,7 +19,7 @@ import faults
 from cache import Cache
 from daemon import Daemon
 from engines import Engine
-from scenes import Pulled, loaded, pulled, present, used
+from scenes import SOAK, Pulled, loaded, pulled, present, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -30,8 +29,6 @@ AGAIN = 1.0
 SLACK = 1.5
 """For a machine that has other things to do. A retry by back-off would come later still."""
 TCP_AGAIN = 30.0
-SOAK = bool(os.environ.get("DOCKERGCD_SOAK"))
-"""Whether there is time for what takes minutes."""
 FROZEN = 60.0 if SOAK else 3.0
 
 

@@ -1,7 +1,7 @@
 """Time in which nobody watched (B12): counted, shown in the cache file, and no disuse.
 
 Absences are real and short here, or a cache file is made older between two runs. What clocks do
-besides (sleep, being set) needs clocks that lie and is not tested here.
+besides is in test_clocks.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from cache import Cache, format_time, parse_time
 from daemon import Daemon
 from engines import Engine
-from scenes import loaded, present, pulled, used
+from scenes import loaded, present, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -48,13 +48,6 @@ def unused(cache: Cache, image_id: str) -> float:
     """Seconds that the image was unused while somebody watched, by the file alone."""
     passed = (observed_until(cache) - cache.last_used(image_id)) / NS
     return passed - (total(cache) - then(cache, image_id))
-
-
-def wait_until(when: float, daemon: Daemon | None = None) -> None:
-    """Until that time of the monotonic clock; not a second for a condition to come true."""
-    while time.monotonic() < when:
-        assert daemon is None or daemon.alive
-        time.sleep(0.01)
 
 
 def long_ago(seconds: float) -> Callable[[dict[str, Any]], None]:

@@ -7,7 +7,6 @@ cannot, lists say what it holds. A relay between daemon and engine does wrong to
 from __future__ import annotations
 
 import json
-import os
 import random
 import threading
 import time
@@ -22,14 +21,13 @@ from daemon import Daemon
 from engine_events import make_event
 from engines import Engine
 from faults import Relay
-from scenes import Pulled, pulled, used
+from scenes import SOAK, Pulled, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]
 
 MANY = 100_000
-SOAK = bool(os.environ.get("DOCKERGCD_SOAK"))
 EVENTS = "GET */events?*"
 RESUMED = "event stream resumed, nothing missed"
 """In the log."""

@@ -1,0 +1,216 @@
+"""A machine that sleeps, and clocks that are set while somebody watches or nobody does (B12, B4).
+
+Neither can be done to the machine that runs the tests. So the daemon's CLOCK_REALTIME and
+CLOCK_BOOTTIME are put ahead by clocks.c, as sleep and `date --set` would; the scripted engine's
+clock goes along, a real one's cannot.
+"""
+
+from __future__ import annotations
+
+import signal
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import faults
+from cache import Cache, parse_time
+from daemon import Daemon
+from engines import Engine
+from scenes import present, pulled, wait_until
+from scripted_engine import ScriptedEngine
+
+MakeDaemon = Callable[..., Daemon]
+
+SECOND = 10**9
+YEAR = 365 * 24 * 3600 * SECOND
+AGED = {"gc": {"max_unused": "6s", "interval": "1s"}}
+"""An age limit that a test can wait for, and a timer that looks often enough."""
+WEEKS = {"gc": {"max_unused": "4w", "interval": "1s"}}
+"""One that passes only if somebody takes a clock for time."""
+
+
+class Clocks:
+    """What the daemon's clocks show."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "clocks"
+        self._real = self._boot = 0
+        self._write()
+        library = directory / "clocks.so"
+        subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library,
+                        Path(__file__).with_name("clocks.c")], check=True)
+        self.environment = {"LD_PRELOAD": str(library), "CLOCKS": str(self._file)}
+
+    def set(self, by_ns: int) -> None:
+        """As `date --set`: forward, or back."""
+        self._real += by_ns
+        self._write()
+
+    def sleep(self, for_ns: int) -> None:
+        """As a machine that is suspended: CLOCK_MONOTONIC stands still."""
+        self._boot += for_ns
+        self.set(for_ns)
+
+    def now(self) -> int:
+        return time.time_ns() + self._real
+
+    def _write(self) -> None:
+        """In place: it is mapped."""
+        with self._file.open("r+b" if self._file.exists() else "w+b", buffering=0) as file:
+            file.write(struct.pack("=qq", self._real, self._boot))
+
+
+@pytest.fixture
+def clocks(directory: Path) -> Clocks:
+    return Clocks(directory)
+
+
+def watching(daemon: MakeDaemon, engine: Engine, clocks: Clocks,
+             settings: dict[str, dict[str, str]]) -> Daemon:
+    """On a machine with these clocks."""
+    if isinstance(engine, ScriptedEngine):
+        engine.log.clock = clocks.now
+    made = daemon(engine, settings, environment=clocks.environment)
+    return made.start().wait_watching()
+
+
+def unobserved(cache: Cache) -> float:
+    return float(cache.content["unobserved_seconds"])
+
+
+def use(engine: ScriptedEngine, image_id: str) -> int:
+    """Returns when, by the engine's clock."""
+    event = engine.log.publish("image", "tag", image_id, {"name": "x:1"})
+    return int(event["timeNano"])
+
+
+CHANGES: dict[str, Callable[[Clocks], None]] = {
+    "sleep": lambda clocks: clocks.sleep(YEAR), "forward": lambda clocks: clocks.set(YEAR),
+    "back": lambda clocks: clocks.set(-YEAR),
+}
+changes = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+
+@changes
+def test_b12_what_clocks_do_while_somebody_watches_is_no_disuse(
+        daemon: MakeDaemon, engine: Engine, clocks: Clocks,
+        change: Callable[[Clocks], None]) -> None:
+    """It goes when it was unused for six watched seconds: neither at once nor a year later."""
+    made = watching(daemon, engine, clocks, AGED)
+    begin = time.monotonic()
+    image = pulled(engine, "app")
+    made.fence()
+    wait_until(begin + 2, made)
+    change(clocks)
+    made.fence()
+    wait_until(begin + 5, made)
+    assert present(engine, image) == [True], "a clock was taken for disuse"
+    made.wait(lambda: present(engine, image) == [False], "its removal")
+    assert time.monotonic() - begin > 6
+    cache = made.stop()
+    assert abs(parse_time(cache.content["observed_until"]) - clocks.now()) < 5 * SECOND
+    expected = 0 if change is CHANGES["back"] else YEAR / SECOND
+    assert expected <= unobserved(cache) <= expected + 2
+
+
+@changes
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_b12_what_clocks_do_while_nobody_watches_is_no_disuse(
+        daemon: MakeDaemon, engine: Engine, clocks: Clocks, change: Callable[[Clocks], None],
+        end: str) -> None:
+    made = watching(daemon, engine, clocks, WEEKS)
+    image = pulled(engine, "app")
+    made.wait_cache(lambda cache: image.id in cache.ids, "the image")
+    getattr(made, end)()
+    change(clocks)
+    made.start().wait_watching()
+    made.fence()
+    assert present(engine, image) == [True], "a clock was taken for disuse"
+    cache = made.stop()
+    assert cache.last_used(image.id) <= clocks.now()
+    assert cache.origin(image.id) == "pulled"
+
+
+@changes
+def test_b4_a_use_after_it_is_a_use_by_the_new_clock(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
+        change: Callable[[Clocks], None]) -> None:
+    """And the other image keeps its distance from now."""
+    made = watching(daemon, scripted, clocks, WEEKS)
+    image, other = pulled(scripted, "app"), pulled(scripted, "other")
+    made.fence()
+    change(clocks)
+    when = use(scripted, image.id)
+    made.fence()
+    cache = made.stop()
+    assert cache.last_used(image.id) == when
+    watched = clocks.now() - cache.last_used(other.id)
+    watched -= int(unobserved(cache) - cache.image(other.id)["unobserved_seconds"]) * SECOND
+    assert -2 * SECOND < watched < 20 * SECOND
+
+
+@changes
+def test_b11_b12_a_use_while_the_stream_was_broken_and_the_clock_was_set(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
+        change: Callable[[Clocks], None]) -> None:
+    """What came after the last event can be older than that."""
+    made = watching(daemon, scripted, clocks, WEEKS)
+    image = pulled(scripted, "app")
+    use(scripted, image.id)
+    made.fence()
+    release = threading.Event()
+    scripted.forget_requests()
+    scripted.script("GET", "/events", faults.hang(release), times=1)
+    scripted.log.close()
+    made.wait(lambda: scripted.requests("GET", "/events"), "the next stream")
+    change(clocks)
+    when = use(scripted, image.id)
+    release.set()
+    made.wait(lambda: scripted.log.listeners, "the stream")
+    wait_until(time.monotonic() + 1.5, made)  # whether its last event comes back
+    made.fence()
+    assert made.stop().last_used(image.id) >= when
+
+
+@changes
+def test_b12_a_clock_set_between_a_measure_and_the_plan(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
+        change: Callable[[Clocks], None]) -> None:
+    made = watching(daemon, scripted, clocks,
+                    {"gc": {"max_unused": "4w", "max_total_size": "60GB"}})
+    image = pulled(scripted, "app")
+    made.fence()
+    release = threading.Event()
+    scripted.forget_requests()
+    script = scripted.script("GET", "/system/df", faults.hang(release))
+    made.signal(signal.SIGUSR1)
+    made.wait(lambda: scripted.requests("GET", "/system/df"), "the measure")
+    change(clocks)
+    release.set()
+    script.remove()
+    made.fence()
+    assert present(scripted, image) == [True], "a clock was taken for disuse"
+
+
+@changes
+def test_b12_a_clock_set_between_a_question_and_its_answer(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
+        change: Callable[[Clocks], None]) -> None:
+    made = watching(daemon, scripted, clocks, {"gc": {"max_unused": "4w"}})
+    release = threading.Event()
+    scripted.forget_requests()
+    script = scripted.script("GET", "/images/*/json", faults.hang(release))
+    image = pulled(scripted, "app")
+    made.wait(lambda: scripted.requests("GET", "/images/*/json"), "the question")
+    change(clocks)
+    release.set()
+    script.remove()
+    made.fence()
+    assert present(scripted, image) == [True], "a clock was taken for disuse"
+    cache = made.stop()
+    assert -2 * SECOND < clocks.now() - cache.last_used(image.id) < YEAR + 20 * SECOND
