@@ -185,6 +185,7 @@ def test_b12_a_clock_set_between_a_measure_and_the_plan(
                     {"gc": {"max_unused": "4w", "max_total_size": "60GB"}})
     image = pulled(scripted, "app")
     made.fence()
+    collections = made.collections
     release = threading.Event()
     scripted.forget_requests()
     script = scripted.script("GET", "/system/df", faults.hang(release))
@@ -193,7 +194,7 @@ def test_b12_a_clock_set_between_a_measure_and_the_plan(
     change(clocks)
     release.set()
     script.remove()
-    made.fence()
+    made.wait(lambda: made.collections > collections, "the collection's end")
     assert present(scripted, image) == [True], "a clock was taken for disuse"
 
 
@@ -210,6 +211,7 @@ def test_b12_a_clock_set_between_a_question_and_its_answer(
     change(clocks)
     release.set()
     script.remove()
+    made.wait_log("^info: new image")
     made.fence()
     assert present(scripted, image) == [True], "a clock was taken for disuse"
     cache = made.stop()
