@@ -7,6 +7,7 @@
  */
 
 #include "core/base.h"
+#include "core/layers.h"
 #include "core/record.h"
 
 /* GET /images/json: an array of records, without layers. */
@@ -21,6 +22,10 @@ int decode_images(const char *data, size_t length, struct image_records *ret,
 /* GET /images/{name}/json, with layers. */
 int decode_image(const char *data, size_t length, struct image_record *ret,
 	struct error *error) _warn_unused_;
+
+/* GET /images/{name}/history */
+int decode_history(
+	const char *data, size_t length, struct history *ret, struct error *error) _warn_unused_;
 
 /* GET /containers/json?all=1 */
 struct container_records {

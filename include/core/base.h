@@ -43,6 +43,16 @@
 		_max_a > _max_b ? _max_a : _max_b; \
 	})
 
+static inline uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static inline uint64_t subtract_saturating(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 /* A point in time (since 1970, UTC) or a duration, in nanoseconds. Good until the year 2262. */
 typedef int64_t nsec_t;
 #define NSEC_PER_SEC ((nsec_t)1000000000)

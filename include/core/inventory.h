@@ -20,9 +20,12 @@ struct image {
 	struct strings digests;
 	struct labels labels;
 	struct layer *top; /* NULL: no layers, or not known yet */
-	uint64_t size;
+	uint64_t size; /* bytes, what others have as well included; only if has_size */
+	bool has_size;
 	nsec_t created;
 	bool has_layers; /* layers have been asked for */
+	bool has_history; /* it has been asked for */
+	struct history history; /* for as long as it might tell more */
 	bool failed; /* could not be removed in this collection */
 	bool listed; /* scratch of inventory_replace_images() */
 	size_t containers; /* that hold it */
@@ -47,8 +50,10 @@ struct inventory {
 	struct reference_entry *references;
 	struct tally *tallies;
 	struct layers *layers;
+	size_t histories; /* images whose history is kept */
+	bool counts_layers; /* see engine_counts_layers(): what images free is known from layers */
 	uint64_t generation; /* goes up with each change that a plan could see */
-	uint64_t gone; /* bytes of all images that have ever gone, what they shared included */
+	uint64_t gone; /* bytes that all images that have ever gone freed, at most */
 };
 
 void inventory_init(struct inventory *inventory);
@@ -66,6 +71,28 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 /* A full list: as putting each of them, and what is not in it is gone. */
 void inventory_replace_images(
 	struct inventory *inventory, const struct image_record *records, size_t count);
+
+/*
+ * Whether the image's history would help to know what images free: it shares layers with others,
+ * the bytes of these are not known, and it has not been asked for.
+ */
+bool inventory_needs_history(const struct inventory *inventory, const struct image *image);
+
+/*
+ * Takes an image's history over; NULL: there is none to be had. What others have told may make
+ * sense by it. -EBADMSG if it does not fit the image's layers.
+ */
+int inventory_learn_history(
+	struct inventory *inventory, struct image *image, struct history *history);
+
+/* Any part of it may be shared: what the image frees is at least nothing, at most its size. */
+static inline struct bounds image_size_bounds(const struct image *image)
+{
+	return (struct bounds){ 0, image->has_size ? image->size : UINT64_MAX };
+}
+
+/* What goes from the engine's disk with this one image, as things are. */
+struct bounds inventory_reclaim(const struct inventory *inventory, const struct image *image);
 
 /* Nothing happens if there is none of that ID. */
 void inventory_remove_image(struct inventory *inventory, const char *id);

@@ -62,11 +62,6 @@ static inline bool reason_removes(enum reason reason)
 	return reason < REASON_KEPT_RULE;
 }
 
-/* Bytes that are not known for certain, but not below lower and not above upper. */
-struct bounds {
-	uint64_t lower, upper;
-};
-
 /* One image's verdict. Points into inventory and ledger: good until one of them changes. */
 struct plan_item {
 	const struct image *image;

@@ -30,7 +30,8 @@ struct image_record {
 	struct strings digests; /* canonical, by digest */
 	struct labels labels;
 	struct strings layers; /* diff IDs, bottom first; only if has_layers */
-	uint64_t size; /* bytes, what several images share included */
+	uint64_t size; /* bytes, what several images share included; only if has_size */
+	bool has_size;
 	nsec_t created; /* 0 if unknown; never taken for a use */
 	bool has_layers;
 };

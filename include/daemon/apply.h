@@ -46,6 +46,9 @@ void apply_image(const struct apply *apply, const struct question *question,
 void apply_container(const struct apply *apply, const struct question *question,
 	const char *image_id, nsec_t now);
 
+/* Takes an image's history over; NULL: there is none to be had. */
+void apply_history(const struct apply *apply, const char *id, struct history *history);
+
 /* Answers a question from what a new list has brought. */
 void apply_list(const struct apply *apply, const struct question *question, nsec_t now);
 

@@ -3,7 +3,8 @@
 
 /*
  * What an event left open and the engine has to be asked: which image has this name now, which
- * image does this container hold. One at a time, each thing once however many events raise it.
+ * image does this container hold, how large are an image's layers. One at a time, each thing once
+ * however many events raise it.
  */
 
 #include "core/base.h"
@@ -11,6 +12,7 @@
 
 enum question_kind {
 	QUESTION_IMAGE, /* name: a full ID or a canonical reference */
+	QUESTION_HISTORY, /* name: a full ID */
 	QUESTION_CONTAINER, /* name: a container's ID */
 };
 

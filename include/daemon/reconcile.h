@@ -3,7 +3,7 @@
 
 /*
  * Fills the inventory anew: the engine's images, its containers, then the layers of those images
- * that have none yet, one request at a time.
+ * that have none yet, then what is not known about the layers' sizes; one request at a time.
  */
 
 #include "core/base.h"
@@ -15,7 +15,8 @@ struct reconcile;
 struct reconcile_handler {
 	/* Images and containers are in the inventory. */
 	void (*listed)(void *userdata);
-	/* Layers too; or -errno and why, for people, and then the inventory is as it was. */
+	/* Layers and sizes too; or -errno and why, for people, and then the inventory is as it was.
+	 */
 	void (*done)(void *userdata, int result, const char *why);
 };
 

@@ -31,6 +31,7 @@ struct engine_answer {
 	const char *message; /* for people, unless ENGINE_OK */
 	struct image_records images;
 	struct image_record image;
+	struct history history;
 	struct container_records containers;
 	struct container_record container;
 	struct usage usage;
@@ -70,6 +71,9 @@ const char *engine_api_version(const struct engine *engine);
 /* Who the engine is, told apart from others on the same socket or machine. The caller frees. */
 char *engine_identity(const struct engine *engine) _warn_unused_;
 
+/* Whether usage is the bytes of all images' layers, each counted once: in graph-driver stores. */
+bool engine_counts_layers(const struct engine *engine);
+
 /* Whether a digest of an image proves that it was pulled: in graph-driver stores. */
 bool engine_digests_prove_pull(const struct engine *engine);
 
@@ -77,6 +81,9 @@ bool engine_digests_prove_pull(const struct engine *engine);
 struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata);
 /* GET /images/{name}/json by full ID or canonical reference. */
 struct engine_call *engine_inspect_image(
+	struct engine *engine, const char *name, engine_fn fn, void *userdata);
+/* GET /images/{name}/history */
+struct engine_call *engine_image_history(
 	struct engine *engine, const char *name, engine_fn fn, void *userdata);
 /* GET /containers/json?all=1 */
 struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, void *userdata);

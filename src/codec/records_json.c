@@ -99,8 +99,8 @@ static int read_size(struct json_object *object, struct image_record *record, st
 		error_set(error, "Size is missing");
 		return -EBADMSG;
 	}
-	/* -1: not computed. It frees nothing that we could promise. */
-	record->size = size > 0 ? (uint64_t)size : 0;
+	record->has_size = size >= 0; /* -1: not computed */
+	record->size = record->has_size ? (uint64_t)size : 0;
 	return 0;
 }
 
@@ -207,6 +207,30 @@ int decode_image(const char *data, size_t length, struct image_record *ret, stru
 		return r;
 	*ret = record;
 	record = (struct image_record){};
+	return 0;
+}
+
+int decode_history(const char *data, size_t length, struct history *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *array = NULL;
+	_cleanup_(history_finish) struct history history = {};
+	int r = json_read(data, length, json_type_array, &array, error);
+
+	if (r < 0)
+		return r;
+	/* The engine has the last one first. */
+	for (size_t i = json_object_array_length(array); i-- > 0;) {
+		int64_t size;
+
+		if (json_integer(json_object_array_get_idx(array, i), "Size", &size) < 0 ||
+			size < 0) {
+			error_set(error, "entry %zu: Size is missing", i + 1);
+			return -EBADMSG;
+		}
+		*array_push(&history) = (uint64_t)size;
+	}
+	*ret = history;
+	history = (struct history){};
 	return 0;
 }
 

@@ -154,6 +154,14 @@ static void set_parent(struct inventory *inventory, struct image *image, const c
 	hold(inventory, image->parent, 1, 0);
 }
 
+static void drop_history(struct inventory *inventory, struct image *image)
+{
+	if (!image->history.items)
+		return;
+	history_finish(&image->history);
+	inventory->histories--;
+}
+
 static struct image *add_image(struct inventory *inventory, const char *id)
 {
 	const struct tally *tally = find_tally(inventory, id);
@@ -249,6 +257,61 @@ static bool labels_equal(const struct labels *a, const struct labels *b)
 	return true;
 }
 
+bool inventory_needs_history(const struct inventory *inventory, const struct image *image)
+{
+	return inventory->counts_layers && !image->has_history && layers_are_unsure(image->top);
+}
+
+/* What is known of shared layers may tell which way to read a history that had several. */
+static void learn_from_each_other(struct inventory *inventory)
+{
+	struct image *image, *next;
+	bool changed = inventory->histories > 0;
+
+	while (changed) {
+		changed = false;
+		HASH_ITER (hh, inventory->images, image, next) {
+			if (!image->history.items)
+				continue;
+			changed |= layers_learn_history(image->top, &image->history) > 0;
+			if (layers_are_known(image->top))
+				drop_history(inventory, image);
+		}
+	}
+}
+
+int inventory_learn_history(
+	struct inventory *inventory, struct image *image, struct history *history)
+{
+	int r;
+
+	image->has_history = true;
+	if (!history || !image->top)
+		return 0;
+	r = layers_learn_history(image->top, history);
+	if (r < 0)
+		return r;
+	inventory->generation++;
+	if (!layers_are_known(image->top)) {
+		image->history = *history;
+		*history = (struct history){};
+		inventory->histories++;
+	}
+	if (r > 0)
+		learn_from_each_other(inventory);
+	return 0;
+}
+
+struct bounds inventory_reclaim(const struct inventory *inventory, const struct image *image)
+{
+	struct bounds reclaims = image_size_bounds(image), known;
+
+	if (!inventory->counts_layers || !image->has_layers)
+		return reclaims;
+	known = layers_reclaim(image->top);
+	return (struct bounds){ known.lower, MIN(known.upper, reclaims.upper) };
+}
+
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record)
 {
 	struct image *image = inventory_find_image(inventory, record->id);
@@ -263,13 +326,16 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 		image->labels = labels_copy(&record->labels);
 		inventory->generation++;
 	}
-	if (image->size != record->size)
+	if (image->size != record->size || image->has_size != record->has_size)
 		inventory->generation++;
 	image->size = record->size;
+	image->has_size = record->has_size;
 	image->created = record->created;
 	if (record->has_layers && !image->has_layers) {
-		image->top = layers_add_image(inventory->layers, &record->layers);
+		image->top = layers_add_image(inventory->layers, &record->layers,
+			record->has_size ? &record->size : NULL);
 		image->has_layers = true;
+		learn_from_each_other(inventory);
 		inventory->generation++;
 	}
 	return image;
@@ -300,9 +366,11 @@ void inventory_remove_image(struct inventory *inventory, const char *id)
 	for (size_t i = 0; i < image->digests.count; i++)
 		unindex_reference(inventory, image->digests.items[i]);
 	set_parent(inventory, image, NULL);
+	inventory->gone =
+		add_saturating(inventory->gone, inventory_reclaim(inventory, image).upper);
+	drop_history(inventory, image);
 	layers_remove_image(inventory->layers, image->top);
 	HASH_DEL(inventory->images, image);
-	inventory->gone += image->size;
 	strings_finish(&image->references);
 	strings_finish(&image->digests);
 	labels_finish(&image->labels);

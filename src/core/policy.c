@@ -63,6 +63,7 @@ struct above {
 	unsigned height; /* how many stand on top of each other */
 	unsigned rank; /* none of them goes before this */
 	size_t removed; /* those that are gone by the plan so far */
+	size_t removed_here; /* by layer: images whose topmost one this is, likewise */
 };
 
 static void planner_finish(struct planner *planner)
@@ -245,8 +246,7 @@ static void weigh(struct planner *planner, const struct image *image, struct pla
 		.last_used = latest ? latest->last_used : planner->now,
 		.unused = latest ? ledger_unused(planner->ledger, latest, planner->now) : 0,
 		.height = above->height,
-		/* Any part of it may be shared, and then stays. */
-		.reclaims = { .upper = image->size },
+		.reclaims = inventory_reclaim(planner->inventory, image),
 	};
 	/* What was asked for long ago and is there since just now has not been watched for long. */
 	if (entry)
@@ -278,38 +278,52 @@ static bool has_children_left(const struct planner *planner, const struct image 
 		image->top->images_above > planner->by_layer[image->top->index].removed;
 }
 
-static void drop_layers(struct planner *planner, const struct image *image)
+static bool is_used_still(const struct planner *planner, const struct layer *layer)
 {
-	for (struct layer *layer = image->top ? image->top->parent : NULL; layer;
-		layer = layer->parent)
-		planner->by_layer[layer->index].removed++;
+	const struct above *above = &planner->by_layer[layer->index];
+
+	return layer->images + layer->images_above > above->removed + above->removed_here;
 }
 
-static uint64_t add_saturating(uint64_t a, uint64_t b)
+/* The image goes, with all layers that are nobody else's any more: so many bytes. */
+static struct bounds drop_layers(struct planner *planner, const struct image *image)
 {
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+	struct bounds size = image_size_bounds(image), freed = {};
+	struct layer *layer = image->top;
+
+	if (layer)
+		planner->by_layer[layer->index].removed_here++;
+	for (layer = layer ? layer->parent : NULL; layer; layer = layer->parent)
+		planner->by_layer[layer->index].removed++;
+	if (!planner->inventory->counts_layers || !image->has_layers)
+		return size;
+	for (layer = image->top; layer && !is_used_still(planner, layer);)
+		layer = layer->parent;
+	if (layer != image->top)
+		freed = layers_between(image->top, layer);
+	return (struct bounds){ freed.lower, MIN(freed.upper, size.upper) };
 }
 
 /* What depends on whom once the image is gone, and the steps of its build with it. */
 static void plan_removal(struct planner *planner, struct plan_item *item)
 {
-	struct bounds *reclaims = &planner->plan->reclaims;
 	const struct image *parent;
 	bool prune = policy_may_prune(
 		planner->policy, planner->inventory, planner->ledger, item->image, planner->now);
 
-	drop_layers(planner, item->image);
+	item->reclaims = drop_layers(planner, item->image);
 	for (parent = parent_of(planner, item->image); parent;
 		parent = parent_of(planner, parent)) {
 		planner->by_image[parent->index].removed++;
 		if (!prune || !image_is_intermediate(parent) || parent->containers > 0 ||
 			parent->children > planner->by_image[parent->index].removed)
 			break;
-		drop_layers(planner, parent);
+		item->reclaims = bounds_add(item->reclaims, drop_layers(planner, parent));
 	}
+	/* The steps are part of it. */
+	item->reclaims.upper = MIN(item->reclaims.upper, image_size_bounds(item->image).upper);
 	planner->plan->removals++;
-	reclaims->lower = add_saturating(reclaims->lower, item->reclaims.lower);
-	reclaims->upper = add_saturating(reclaims->upper, item->reclaims.upper);
+	planner->plan->reclaims = bounds_add(planner->plan->reclaims, item->reclaims);
 }
 
 /* Bytes still to go, even if everything that was planned so far frees the most it can. */

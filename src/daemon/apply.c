@@ -3,6 +3,7 @@
 
 #include "core/reference.h"
 #include "core/tracking.h"
+#include "io/log.h"
 
 /* An image that an event or a list has shown: its entry, and what the event told of it. */
 static void note_image(const struct apply *apply, const struct image *image,
@@ -51,6 +52,31 @@ static void note_loss(const struct apply *apply, const struct image *loser)
 		ledger_sync_names(apply->ledger, entry, loser);
 }
 
+/* Layers have come that several images have: how much is in them? */
+static void ask_histories(const struct apply *apply, const struct image *image)
+{
+	struct image *other, *next;
+
+	if (!layers_are_unsure(image->top))
+		return;
+	HASH_ITER (hh, apply->inventory->images, other, next) {
+		struct question question = { .kind = QUESTION_HISTORY };
+
+		if (!inventory_needs_history(apply->inventory, other))
+			continue;
+		question.name = xstrdup(other->id);
+		apply->handler.open(apply->userdata, &question);
+	}
+}
+
+void apply_history(const struct apply *apply, const char *id, struct history *history)
+{
+	struct image *image = inventory_find_image(apply->inventory, id);
+
+	if (image && inventory_learn_history(apply->inventory, image, history) < 0)
+		log_debug("%s: its history does not fit its layers", id);
+}
+
 void apply_image(const struct apply *apply, const struct question *question,
 	const struct image_record *record, nsec_t now)
 {
@@ -71,6 +97,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 	if (parent)
 		ledger_drop_step(apply->ledger, parent);
 	note_image(apply, image, question, now);
+	ask_histories(apply, image);
 	apply->handler.grown(apply->userdata);
 }
 
@@ -136,6 +163,8 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 	const struct container *container;
 	const struct image *image;
 
+	if (question->kind == QUESTION_HISTORY)
+		return; /* asked for along with the list */
 	if (question->kind == QUESTION_CONTAINER) {
 		container = inventory_find_container(apply->inventory, question->name);
 		apply_container(apply, question, container ? container->image_id : NULL, now);

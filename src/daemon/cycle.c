@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/cycle.h"
 
+#include <inttypes.h>
+
 #include "core/units.h"
 #include "daemon/observe.h"
 #include "daemon/report.h"
@@ -30,7 +32,7 @@ struct cycle {
 	ARRAY(struct image_summary) queue; /* the plan's removals */
 	size_t next;
 	uint64_t removed_in_round;
-	uint64_t freed_in_round; /* bytes at most, by us */
+	struct bounds freed_in_round; /* by us, as predicted */
 	uint64_t gone; /* the inventory's `gone`, but for what others removed since the plan */
 	unsigned fruitless;
 	int failure;
@@ -139,7 +141,8 @@ static void remove_next(struct cycle *cycle);
 static void take_removals(struct cycle *cycle, const struct plan *plan)
 {
 	clear_queue(cycle);
-	cycle->removed_in_round = cycle->freed_in_round = 0;
+	cycle->removed_in_round = 0;
+	cycle->freed_in_round = (struct bounds){};
 	cycle->gone = cycle->context.inventory->gone;
 	for (size_t i = 0; i < plan->count; i++)
 		if (reason_removes(plan->items[i].reason))
@@ -183,6 +186,14 @@ static bool has_changed_anything(const struct cycle *cycle)
 	return cycle->removed_in_round > 0 || gone_by_others(cycle) > 0;
 }
 
+/* For people who doubt it. Others may have pulled or removed something in the meantime. */
+static void check_prediction(const struct cycle *cycle, const struct usage *before)
+{
+	log_debug("%" PRIu64 " bytes freed, predicted %" PRIu64 " to %" PRIu64,
+		subtract_saturating(before->images, cycle->usage.images),
+		cycle->freed_in_round.lower, cycle->freed_in_round.upper);
+}
+
 /* After a round: was anything freed, and is there more to do? */
 static void on_verified(void *userdata, struct engine_answer *answer)
 {
@@ -197,6 +208,7 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 		return;
 	}
 	cycle->usage = answer->usage;
+	check_prediction(cycle, &before);
 	cycle->fruitless = answer->usage.images < before.images ? 0 : cycle->fruitless + 1;
 	if (cycle->failure < 0 || !cycle->progress.over_size || !has_changed_anything(cycle)) {
 		finish(cycle, cycle->failure);
@@ -242,7 +254,7 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
 		report_removed(summary);
 		cycle->outcome.removed++;
 		cycle->removed_in_round++;
-		cycle->freed_in_round += summary->reclaims.upper;
+		cycle->freed_in_round = bounds_add(cycle->freed_in_round, summary->reclaims);
 		cycle->progress.removed++;
 		break;
 	case REMOVAL_KEPT:
@@ -270,7 +282,7 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
  */
 static bool is_surely_over(const struct cycle *cycle)
 {
-	uint64_t freed = cycle->freed_in_round + gone_by_others(cycle);
+	uint64_t freed = add_saturating(cycle->freed_in_round.upper, gone_by_others(cycle));
 
 	return cycle->usage.images > freed &&
 		cycle->usage.images - freed > cycle->context.policy->target_total_size;

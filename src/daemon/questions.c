@@ -80,7 +80,7 @@ void questions_drop_image(struct questions *questions, const char *id)
 	for (size_t i = questions->count; i > 0; i--) {
 		struct question *question = &questions->items[i - 1];
 
-		if (question->kind != QUESTION_IMAGE || question->is_use ||
+		if (question->kind == QUESTION_CONTAINER || question->is_use ||
 			!streq(question->name, id))
 			continue;
 		question_finish(question);

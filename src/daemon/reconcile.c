@@ -12,8 +12,9 @@ struct reconcile {
 	void *userdata;
 	bool listing;
 	struct engine_call *call;
+	char *asked; /* the image whose history is awaited */
 	struct image_records images; /* until the containers are there as well */
-	struct strings without_layers;
+	struct strings without_layers, without_history;
 };
 
 struct reconcile *reconcile_create(struct engine *engine, struct inventory *inventory,
@@ -28,12 +29,20 @@ struct reconcile *reconcile_create(struct engine *engine, struct inventory *inve
 	return reconcile;
 }
 
+static void forget(struct reconcile *reconcile)
+{
+	image_records_finish(&reconcile->images);
+	strings_finish(&reconcile->without_layers);
+	strings_finish(&reconcile->without_history);
+	freep(&reconcile->asked);
+	reconcile->asked = NULL;
+	reconcile->listing = false;
+}
+
 void reconcile_cancel(struct reconcile *reconcile)
 {
 	engine_cancel(TAKE_PTR(reconcile->call));
-	image_records_finish(&reconcile->images);
-	strings_finish(&reconcile->without_layers);
-	reconcile->listing = false;
+	forget(reconcile);
 }
 
 void reconcile_destroy(struct reconcile *reconcile)
@@ -56,10 +65,59 @@ bool reconcile_is_listing(const struct reconcile *reconcile)
 
 static void finish(struct reconcile *reconcile, int result, const char *why)
 {
-	image_records_finish(&reconcile->images);
-	strings_finish(&reconcile->without_layers);
-	reconcile->listing = false;
+	forget(reconcile);
 	reconcile->handler.done(reconcile->userdata, result, why);
+}
+
+static void ask_histories(struct reconcile *reconcile);
+
+static void on_history(void *userdata, struct engine_answer *answer)
+{
+	struct reconcile *reconcile = userdata;
+	_cleanup_free_ char *id = TAKE_PTR(reconcile->asked);
+	struct image *image = inventory_find_image(reconcile->inventory, id);
+
+	reconcile->call = NULL;
+	if (answer->result < 0 && answer->result != -EBADMSG) {
+		finish(reconcile, answer->result, answer->message);
+		return;
+	}
+	if (answer->result != ENGINE_OK)
+		log_debug("sizes of layers unknown: %s", answer->message);
+	if (image &&
+		inventory_learn_history(reconcile->inventory, image,
+			answer->result == ENGINE_OK ? &answer->history : NULL) < 0)
+		log_debug("%s: its history does not fit its layers", id);
+	ask_histories(reconcile);
+}
+
+/* One after the other: what the first has told often makes the others needless. */
+static void ask_histories(struct reconcile *reconcile)
+{
+	while (reconcile->without_history.count > 0) {
+		_cleanup_free_ char *id =
+			reconcile->without_history.items[--reconcile->without_history.count];
+		const struct image *image = inventory_find_image(reconcile->inventory, id);
+
+		if (!image || !inventory_needs_history(reconcile->inventory, image))
+			continue;
+		reconcile->call =
+			engine_image_history(reconcile->engine, id, on_history, reconcile);
+		reconcile->asked = TAKE_PTR(id);
+		return;
+	}
+	finish(reconcile, 0, NULL);
+}
+
+/* What is there is known: now what it takes. */
+static void measure_layers(struct reconcile *reconcile)
+{
+	struct image *image, *next;
+
+	HASH_ITER (hh, reconcile->inventory->images, image, next)
+		if (inventory_needs_history(reconcile->inventory, image))
+			strings_add(&reconcile->without_history, image->id);
+	ask_histories(reconcile);
 }
 
 static void ask_layers(struct reconcile *reconcile);
@@ -92,7 +150,7 @@ static void ask_layers(struct reconcile *reconcile)
 		reconcile->call = engine_inspect_image(reconcile->engine, id, on_layers, reconcile);
 		return;
 	}
-	finish(reconcile, 0, NULL);
+	measure_layers(reconcile);
 }
 
 static void on_containers(void *userdata, struct engine_answer *answer)

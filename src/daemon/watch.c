@@ -269,6 +269,16 @@ static void on_image(void *userdata, struct engine_answer *answer)
 	finish_question(watch, &question);
 }
 
+static void on_history(void *userdata, struct engine_answer *answer)
+{
+	struct watch *watch = userdata;
+	struct question question = take_asked(watch);
+
+	apply_history(&watch->apply, question.name,
+		answer->result == ENGINE_OK ? &answer->history : NULL);
+	finish_question(watch, &question);
+}
+
 static void on_container(void *userdata, struct engine_answer *answer)
 {
 	struct watch *watch = userdata;
@@ -282,18 +292,40 @@ static void on_container(void *userdata, struct engine_answer *answer)
 	finish_question(watch, &question);
 }
 
+static struct engine_call *ask(struct watch *watch, const struct question *question)
+{
+	switch (question->kind) {
+	case QUESTION_IMAGE:
+		return engine_inspect_image(watch->engine, question->name, on_image, watch);
+	case QUESTION_HISTORY:
+		return engine_image_history(watch->engine, question->name, on_history, watch);
+	case QUESTION_CONTAINER:
+		return engine_inspect_container(watch->engine, question->name, on_container, watch);
+	}
+	abort();
+}
+
+/* Several of the same image may have been asked for before the first answer made them needless. */
+static bool is_needless(const struct watch *watch, const struct question *question)
+{
+	const struct image *image = inventory_find_image(watch->apply.inventory, question->name);
+
+	return question->kind == QUESTION_HISTORY &&
+		!(image && inventory_needs_history(watch->apply.inventory, image));
+}
+
 static void ask_next(struct watch *watch)
 {
 	/* While the stream is broken nobody knows who would answer. */
-	if (!watch->live || watch->ask || reconcile_is_running(watch->reconcile) ||
-		!questions_take(&watch->questions, watch->removing, &watch->asked))
+	if (!watch->live || watch->ask || reconcile_is_running(watch->reconcile))
 		return;
-	if (watch->asked.kind == QUESTION_IMAGE)
-		watch->ask =
-			engine_inspect_image(watch->engine, watch->asked.name, on_image, watch);
-	else
-		watch->ask = engine_inspect_container(
-			watch->engine, watch->asked.name, on_container, watch);
+	while (questions_take(&watch->questions, watch->removing, &watch->asked)) {
+		if (!is_needless(watch, &watch->asked)) {
+			watch->ask = ask(watch, &watch->asked);
+			return;
+		}
+		question_finish(&watch->asked);
+	}
 }
 
 /* The image that the event's container is known to hold, NULL if it is not. */
@@ -358,6 +390,7 @@ static void on_listed(void *userdata)
 	watch->loaded = true;
 	watch->handler.listed(watch->userdata);
 	watch->apply.digests_prove_pull = engine_digests_prove_pull(watch->engine);
+	watch->apply.inventory->counts_layers = engine_counts_layers(watch->engine);
 	ledger_reconcile(
 		watch->apply.ledger, watch->apply.inventory, watch->apply.digests_prove_pull, now);
 	tracking_settle_all(watch->apply.policy, watch->apply.ledger, watch->apply.inventory, now);

@@ -151,6 +151,11 @@ char *engine_identity(const struct engine *engine)
 		"%s %s %s", engine->info.id, engine->info.root_directory, engine->info.driver);
 }
 
+bool engine_counts_layers(const struct engine *engine)
+{
+	return !engine->info.is_containerd && !engine->version.is_podman;
+}
+
 bool engine_digests_prove_pull(const struct engine *engine)
 {
 	return !engine->info.is_containerd && !engine->version.is_podman;
@@ -166,6 +171,7 @@ static void answer_call(struct engine_call *call, struct engine_answer *answer)
 	fn(userdata, answer);
 	image_records_finish(&answer->images);
 	image_record_finish(&answer->image);
+	history_finish(&answer->history);
 	container_records_finish(&answer->containers);
 	container_record_finish(&answer->container);
 	removal_finish(&answer->removal);
@@ -382,6 +388,12 @@ static int decode_image_answer(
 	return decode_image(body, length, &answer->image, error);
 }
 
+static int decode_history_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_history(body, length, &answer->history, error);
+}
+
 static int decode_containers_answer(
 	const char *body, size_t length, struct engine_answer *answer, struct error *error)
 {
@@ -425,6 +437,18 @@ struct engine_call *engine_inspect_image(
 	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
 
 	call->decode = decode_image_answer;
+	send_call(call);
+	return call;
+}
+
+struct engine_call *engine_image_history(
+	struct engine *engine, const char *name, engine_fn fn, void *userdata)
+{
+	_cleanup_free_ char *escaped = http_escape(name);
+	char *path = xasprintf("/v%s/images/%s/history", engine->api_text, escaped);
+	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+
+	call->decode = decode_history_answer;
 	send_call(call);
 	return call;
 }

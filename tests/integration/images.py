@@ -13,8 +13,10 @@ import io
 import json
 import random
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 BUSYBOX = Path("/bin/busybox")
 """A static binary: the only program that a container of these images can run."""
@@ -92,6 +94,8 @@ class Image:
     layers: tuple[Layer, ...]
     labels: tuple[tuple[str, str], ...] = ()
     comment: str = ""
+    noise: int = 0
+    """So many entries of its history made no layer; they lie between the first of those that did."""
 
     @functools.cached_property
     def config(self) -> bytes:
@@ -105,12 +109,17 @@ class Image:
                 "Cmd": ["/bin/busybox", "sleep", "3600"],
                 "Labels": dict(self.labels) or None,
             },
-            "history": [
-                {"created": "2020-01-01T00:00:00Z", "created_by": f"layer {number}"}
-                for number, _ in enumerate(self.layers)
-            ],
+            "history": list(self._history()),
             "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in self.layers]},
         }).encode()
+
+    def _history(self) -> Iterator[dict[str, Any]]:
+        for number in range(max(len(self.layers), self.noise)):
+            entry = {"created": "2020-01-01T00:00:00Z"}
+            if number < self.noise:
+                yield {**entry, "created_by": f"ENV A={number}", "empty_layer": True}
+            if number < len(self.layers):
+                yield {**entry, "created_by": f"layer {number}"}
 
     @property
     def id(self) -> str:

@@ -15,7 +15,7 @@ static struct layer *add(struct layers *layers, const char *diff_ids)
 		one[0] = *diff_ids;
 		strings_add(&list, one);
 	}
-	return layers_add_image(layers, &list);
+	return layers_add_image(layers, &list, NULL);
 }
 
 static int setup(void **state)

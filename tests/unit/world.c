@@ -116,6 +116,7 @@ struct image_record world_record(const struct spec *spec)
 		.layers = split(spec->layers),
 		.has_layers = spec->layers,
 		.size = spec->size,
+		.has_size = true,
 		.created = spec->created,
 	};
 	_cleanup_strings_ struct strings labels = split(spec->labels);

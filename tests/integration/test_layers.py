@@ -1,0 +1,130 @@
+"""What a removal frees, predicted and measured: to the byte where sizes are known (B26, B27)."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+import secrets
+from collections.abc import Callable
+
+from daemon import Daemon
+from engines import Engine
+from images import Image, Layer, layer, layer_of
+from scenes import Pulled, loaded, pulled, used
+from scripted_engine import ScriptedEngine
+
+Watch = Callable[..., Daemon]
+
+FREED = re.compile(r"^debug: (\d+) bytes freed, predicted (\d+) to (\d+)$", re.MULTILINE)
+
+
+def measures(daemon: Daemon) -> list[tuple[int, int, int]]:
+    """Of each round: what was freed, and the bounds it was predicted to lie in."""
+    return [(int(freed), int(lower), int(upper))
+            for freed, lower, upper in FREED.findall(daemon.log)]
+
+
+def collect_down_to(daemon: Daemon, engine: Engine, target: int) -> None:
+    """With that limit, once; the engine agrees about the outcome."""
+    daemon.fence()
+    daemon.configure({"gc": {"max_total_size": str(target)}})
+    daemon.stop()
+    daemon.start().wait_watching()
+    assert engine.client.used() <= target
+
+
+def pull(engine: Engine, name: str, *layers: Layer, noise: int = 0) -> Pulled:
+    """Pulls an image of these layers, with so many metadata-only entries in its history."""
+    made = dataclasses.replace(Image(layers, comment=name), noise=noise)
+    reference = f"{engine.registry}/{name}:1"
+    engine.push(reference, made)
+    assert engine.client.pull(reference) == made.id
+    return Pulled(reference, made)
+
+
+def test_b26_images_that_share_layers_at_several_depths(watch: Watch, engine: Engine) -> None:
+    """No image ends where they part: only histories tell how much stays."""
+    daemon = watch(engine)
+    low, middle, high = layer("low", 300_000), layer("middle", 170_001), layer("high", 55_555)
+    for number in range(3):
+        pull(engine, f"low{number}", low, layer(f"l{number}", 100_000 + number))
+        pull(engine, f"middle{number}", low, middle, layer(f"m{number}", 200_000 + number))
+        pull(engine, f"high{number}", low, middle, high, layer(f"h{number}", 7 + number))
+    for share in (0.99, 0.8, 0.0):
+        collect_down_to(daemon, engine, max(int(engine.client.used() * share), 1))
+        rounds = measures(daemon)
+        assert len(rounds) == 1, "exact, so that one round is enough"
+        assert rounds[0][0] == rounds[0][1] == rounds[0][2] > 0
+    assert engine.client.image_ids(everything=True) == set()
+
+
+def test_b26_random_images(watch: Watch, engine: Engine) -> None:
+    """Empty layers and entries without layers, too; whatever is predicted holds."""
+    seed = secrets.randbelow(10**9)
+    print(f"seed: {seed}")
+    chance = random.Random(seed)
+    daemon = watch(engine)
+    empty = layer_of({"empty": b""})
+    stacks: list[tuple[Layer, ...]] = [()]
+    for number in range(14):
+        stack = chance.choice(stacks)
+        for depth in range(chance.randrange(1, 4)):
+            size = chance.choice([0, 1, 1000, 250_000])
+            stack = (*stack, layer(f"{number}.{depth}", size) if size else empty)
+        stacks.append(stack)
+        shown = pull(engine, f"app{number}", *stack, noise=chance.randrange(3))
+        if chance.random() < 0.3:
+            used(engine, shown.reference)
+    while (before := engine.client.used()) > 1:
+        collect_down_to(daemon, engine, chance.randrange(1, before))
+        for freed, lower, upper in measures(daemon):
+            assert lower <= freed <= upper
+
+
+def test_b26_a_hundred_and_ten_layers(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine)
+    layers = [layer(f"deep{number}", 10 + number) for number in range(110)]
+    pull(engine, "deep", *layers, noise=20)
+    pull(engine, "other", *layers[:64], layer("other", 12_345), noise=3)
+    daemon.fence()
+    below = sum(each.size for each in layers[:64])
+    collect_down_to(daemon, engine, below + 12_345)
+    assert measures(daemon) == [(sum(each.size for each in layers[64:]),) * 3]
+
+
+def test_b26_loaded_and_built_images(watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine, images={"manage": ["loaded", "built", "pulled"]})
+    loaded(engine, "base:1", 300_000)
+    for number in range(2):
+        engine.client.build_classic(
+            f"FROM base:1\nENV A={number}\nCOPY x /x\nLABEL b={number}\n",
+            {"x": bytes([number]) * 100_000}, f"built:{number}")
+    daemon.fence()
+    collect_down_to(daemon, engine, 450_000)
+    assert measures(daemon) == [(100_000,) * 3]
+    collect_down_to(daemon, engine, 1)
+    assert measures(daemon) == [(400_000,) * 3]
+
+
+def test_b27_histories_are_asked_for_once_and_only_where_they_tell_something(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted)
+    base = layer("base", 1000)
+    pull(scripted, "alone", layer("alone", 5))
+    pull(scripted, "a", base, layer("a", 10))
+    daemon.fence()
+    assert not scripted.requests("GET", "/images/*/history")
+    pull(scripted, "b", base, layer("b", 10))
+    daemon.fence()
+    assert len(scripted.requests("GET", "/images/*/history")) == 1
+    pull(scripted, "c", base, layer("c", 10))
+    daemon.fence()
+    assert len(scripted.requests("GET", "/images/*/history")) == 1
+    scripted.log.forget()
+    scripted.log.close()
+    daemon.fence()
+    assert len(scripted.requests("GET", "/images/*/history")) == 1
+    pulled(scripted, "base", base=None)
+    daemon.fence()
+    assert len(scripted.requests("GET", "/images/*/history")) == 1
