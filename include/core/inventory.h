@@ -91,6 +91,9 @@ static inline struct bounds image_size_bounds(const struct image *image)
 	return (struct bounds){ 0, image->has_size ? image->size : UINT64_MAX };
 }
 
+/* What all images take on the engine's disk, as far as layers tell. */
+struct bounds inventory_usage(const struct inventory *inventory);
+
 /* What goes from the engine's disk with this one image, as things are. */
 struct bounds inventory_reclaim(const struct inventory *inventory, const struct image *image);
 

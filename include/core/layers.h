@@ -87,5 +87,8 @@ void layers_remove_image(struct layers *layers, struct layer *top);
 /* One more than the largest index in use. */
 size_t layers_capacity(const struct layers *layers);
 
+/* What all layers take, each chain once. */
+struct bounds layers_usage(const struct layers *layers);
+
 /* How many layers there are, each chain once. */
 size_t layers_count(const struct layers *layers);

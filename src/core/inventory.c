@@ -302,6 +302,17 @@ int inventory_learn_history(
 	return 0;
 }
 
+struct bounds inventory_usage(const struct inventory *inventory)
+{
+	struct bounds usage = layers_usage(inventory->layers);
+	struct image *image, *next;
+
+	HASH_ITER (hh, inventory->images, image, next)
+		if (!image->has_layers)
+			usage = bounds_add(usage, image_size_bounds(image));
+	return usage;
+}
+
 struct bounds inventory_reclaim(const struct inventory *inventory, const struct image *image)
 {
 	struct bounds reclaims = image_size_bounds(image), known;

@@ -313,6 +313,28 @@ size_t layers_capacity(const struct layers *layers)
 	return layers->capacity;
 }
 
+/*
+ * A layer takes its total less that of the one below. Summed up, a total counts once for its layer
+ * and is taken off once for each layer on top of it: what is left are the ends and the forks.
+ */
+struct bounds layers_usage(const struct layers *layers)
+{
+	struct bounds ends = {}, forks = {};
+	struct node *node, *next;
+
+	HASH_ITER (hh, layers->nodes, node, next) {
+		if (node->layer.children == 0)
+			ends = bounds_add(ends, node->layer.total);
+		for (size_t i = 1; i < node->layer.children; i++)
+			forks = bounds_add(forks, node->layer.total);
+	}
+	return (struct bounds){
+		.lower = subtract_saturating(ends.lower, forks.upper),
+		.upper = ends.upper == UINT64_MAX ? UINT64_MAX
+						  : subtract_saturating(ends.upper, forks.lower),
+	};
+}
+
 size_t layers_count(const struct layers *layers)
 {
 	return HASH_COUNT(layers->nodes);

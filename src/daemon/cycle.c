@@ -23,7 +23,8 @@ struct cycle {
 	enum cycle_trigger again_trigger;
 	struct engine_call *measure;
 	struct removing *removing;
-	struct usage usage; /* the last measure */
+	struct usage usage; /* the last measure, or what is known since */
+	bool confirmed; /* by a measure: what layers tell is what the engine counts */
 	bool warned; /* that nothing more can be removed */
 
 	/* Of the collection under way. */
@@ -65,6 +66,7 @@ void cycle_cancel(struct cycle *cycle)
 	cycle->state = CYCLE_IDLE;
 	cycle->again = false;
 	cycle->usage = (struct usage){};
+	cycle->confirmed = false;
 }
 
 void cycle_destroy(struct cycle *cycle)
@@ -90,6 +92,37 @@ static void set_state(struct cycle *cycle, enum cycle_state state)
 {
 	cycle->state = state;
 	cycle->handler.changed(cycle->userdata);
+}
+
+/* What layers tell, if that is exact. */
+static bool compute_usage(const struct cycle *cycle, uint64_t *ret)
+{
+	struct bounds usage = inventory_usage(cycle->context.inventory);
+
+	if (!cycle->context.inventory->counts_layers || !bounds_are_exact(&usage))
+		return false;
+	*ret = usage.lower;
+	return true;
+}
+
+static void take_measure(struct cycle *cycle, const struct usage *usage)
+{
+	uint64_t computed;
+
+	cycle->usage = *usage;
+	/* Where there is nothing, nothing is confirmed by it. */
+	cycle->confirmed = usage->known && usage->images > 0 && compute_usage(cycle, &computed) &&
+		computed == usage->images;
+}
+
+bool cycle_is_within_size(struct cycle *cycle)
+{
+	uint64_t computed;
+
+	if (!cycle->confirmed || cycle->state != CYCLE_IDLE || !compute_usage(cycle, &computed))
+		return false;
+	cycle->usage.images = computed;
+	return computed <= cycle->settings->policy.max_total_size;
 }
 
 static void start(struct cycle *cycle, enum cycle_trigger trigger);
@@ -203,11 +236,11 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 	cycle->measure = NULL;
 	if (answer->result != ENGINE_OK) {
 		log_error("cannot tell what was freed: %s", answer->message);
-		cycle->usage = (struct usage){};
+		take_measure(cycle, &(struct usage){});
 		finish(cycle, answer->result < 0 ? answer->result : -1);
 		return;
 	}
-	cycle->usage = answer->usage;
+	take_measure(cycle, &answer->usage);
 	check_prediction(cycle, &before);
 	cycle->fruitless = answer->usage.images < before.images ? 0 : cycle->fruitless + 1;
 	if (cycle->failure < 0 || !cycle->progress.over_size || !has_changed_anything(cycle)) {
@@ -333,10 +366,10 @@ static void on_measured(void *userdata, struct engine_answer *answer)
 
 	cycle->measure = NULL;
 	if (answer->result == ENGINE_OK) {
-		cycle->usage = answer->usage;
+		take_measure(cycle, &answer->usage);
 		cycle->outcome.before = answer->usage;
 	} else {
-		cycle->usage = (struct usage){};
+		take_measure(cycle, &(struct usage){});
 		/* The age rule does without; without a limit it was for people only. */
 		if (cycle->settings->policy.max_total_size > 0) {
 			log_error("disk usage unknown, images are not collected by size: %s",
@@ -370,7 +403,7 @@ static void on_containers(void *userdata, int result, const char *why)
 		return;
 	}
 	if (!needs_measure(cycle)) {
-		cycle->usage = (struct usage){}; /* too old to be shown */
+		take_measure(cycle, &(struct usage){}); /* too old to be shown */
 		plan_and_remove(cycle);
 		return;
 	}

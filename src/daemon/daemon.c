@@ -312,7 +312,10 @@ static void on_quiet(void *userdata)
 	struct daemon *daemon = userdata;
 
 	observe_now(&daemon->ledger);
-	cycle_trigger(daemon->cycle, TRIGGER_SIZE);
+	if (cycle_is_within_size(daemon->cycle))
+		update_status(daemon);
+	else
+		cycle_trigger(daemon->cycle, TRIGGER_SIZE);
 }
 
 static void on_retry(void *userdata)

@@ -6,12 +6,18 @@ import dataclasses
 import random
 import re
 import secrets
+import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+
+import faults
 
 from daemon import Daemon
 from engines import Engine
-from images import Image, Layer, layer, layer_of
-from scenes import Pulled, loaded, pulled, used
+from faults import Relay
+from images import Image, Layer, image, layer, layer_of
+from scenes import Pulled, loaded, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -128,3 +134,61 @@ def test_b27_histories_are_asked_for_once_and_only_where_they_tell_something(
     pulled(scripted, "base", base=None)
     daemon.fence()
     assert len(scripted.requests("GET", "/images/*/history")) == 1
+
+
+# What is known need not be asked for
+
+def asked(relay: Relay) -> list[str]:
+    """The requests, without version and query."""
+    return [re.sub(r" /v[\d.]+", " ", each).partition("?")[0].replace(" /", " ")
+            for each in relay.requests()]
+
+
+def settle(daemon: Daemon, image: Pulled) -> None:
+    """Until all that follows from the image's arrival is over."""
+    daemon.wait_log(f"^info: new image {re.escape(image.reference)} ")
+    wait_until(time.monotonic() + 1, daemon)
+
+
+def test_b20_b38_one_image_more_costs_no_list_and_no_measure(
+        daemon: Callable[..., Daemon], engine: Engine, directory: Path) -> None:
+    """However many there are; the first measure has confirmed what is known of layers."""
+    relay = Relay(directory, engine.socket_path)
+    if isinstance(engine, ScriptedEngine):
+        for number in range(1000):
+            engine.model.add(image(f"many{number}", 1000))
+    base = layer("base", 100_000)
+    for name in "ab":
+        pull(engine, name, base, layer(name, 1000))
+    made = daemon(engine, {"gc": {"max_total_size": "2500kB"}}, host=relay.host)
+    made.start().wait_watching()
+    used_before = engine.client.used()
+    relay.forget_requests()
+    new = pull(engine, "c", base, layer("c", 50_000))
+    settle(made, new)
+    assert asked(relay) == [f"GET images/{new.reference}/json"]
+    assert engine.client.used() == used_before + 50_000
+    shown = {"scripted": "1.15MB of 2.5MB", "real": "152kB of 2.5MB"}[engine.kind]
+    made.wait(lambda: shown in made.status, "STATUS tells what is known")
+    relay.forget_requests()
+    pull(engine, "large", layer("large", 2_600_000))
+    made.wait_log("^info: collection finished: .* removed")
+    counts = Counter(asked(relay))
+    assert counts["GET system/df"] == 2, "before and after"
+    assert counts["GET containers/json"] == 1
+    assert counts["GET images/json"] == 0
+    made.stop()
+    relay.close()
+
+
+def test_b25_an_engine_that_counts_otherwise_is_measured_each_time(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """What it says is above the limit, whatever its images' sizes add up to."""
+    daemon = watch(scripted, {"max_total_size": "10MB", "grace": "1h"})
+    pulled(scripted, "a")
+    daemon.fence()
+    scripted.script("GET", "/system/df", faults.reply(200, {"LayersSize": 9_000_000}), times=1)
+    daemon.collect()
+    scripted.script("GET", "/system/df", faults.reply(200, {"LayersSize": 11_000_000}))
+    pulled(scripted, "b")
+    daemon.wait_log("^warning: images take 1MB more than 10MB")

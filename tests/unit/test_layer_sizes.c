@@ -188,6 +188,24 @@ static void test_equal_images_free_it_with_the_last(void **state)
 	assert_bounds(layers_reclaim(NULL), 0, 0);
 }
 
+static void test_all_layers_together(void **state)
+{
+	struct layer *x;
+
+	assert_bounds(layers_usage(*state), 0, 0);
+	x = add(*state, "abx", 100);
+	assert_bounds(layers_usage(*state), 100, 100);
+	add(*state, "aby", 80);
+	/* What they share is in both, and takes at most as much as the smaller one. */
+	assert_bounds(layers_usage(*state), 100, 180);
+	add(*state, "z", 5);
+	assert_bounds(layers_usage(*state), 105, 185);
+	learn(x, 10, 50, 40);
+	assert_bounds(layers_usage(*state), 125, 125);
+	add(*state, "abxw", 101);
+	assert_bounds(layers_usage(*state), 126, 126);
+}
+
 /* A true image: layers, and a history with entries that are none. */
 struct truth {
 	uint64_t totals[DEPTH_MAX];
@@ -279,6 +297,7 @@ int main(void)
 		sizes_test(test_an_unknown_size),
 		sizes_test(test_what_is_known_of_a_layer_outlives_the_image_that_told),
 		sizes_test(test_equal_images_free_it_with_the_last),
+		sizes_test(test_all_layers_together),
 		cmocka_unit_test(test_bounds_are_those_of_all_readings),
 	};
 

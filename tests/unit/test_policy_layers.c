@@ -173,8 +173,10 @@ static void plant(struct world *w, struct forest *forest)
 /* Carries the plan out on the forest: each step frees what it said; it was needed, and enough. */
 static void check_plan(const struct world *w, struct forest *forest, uint64_t target)
 {
+	struct bounds computed = inventory_usage(&w->inventory);
 	uint64_t usage = usage_of(forest);
 
+	assert_reclaims(computed, usage, usage);
 	for (size_t i = 0; i < w->plan.count; i++) {
 		const struct plan_item *item = &w->plan.items[i];
 
