@@ -79,8 +79,8 @@ void inventory_replace_images(
 bool inventory_needs_history(const struct inventory *inventory, const struct image *image);
 
 /*
- * Takes an image's history over; NULL: there is none to be had. What others have told may make
- * sense by it. -EBADMSG if it does not fit the image's layers.
+ * Takes what it needs of an image's history; NULL: there is none to be had. What others have told
+ * may become clear by it. -EBADMSG if it does not fit the image's layers.
  */
 int inventory_learn_history(
 	struct inventory *inventory, struct image *image, struct history *history);

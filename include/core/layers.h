@@ -65,10 +65,10 @@ struct bounds layers_reclaim(const struct layer *top);
 struct bounds layers_between(const struct layer *top, const struct layer *bottom);
 
 /*
- * What an image's history says: an entry of
- * no bytes is an empty layer or none at all; one with bytes is a layer. Totals are narrowed down to
- * what fits the history and what else is known. Returns 1 if any was, 0 if not, -EBADMSG if the
- * history does not fit the image's own layers: then nothing changes.
+ * What an image's history says: an entry of no bytes is an empty layer or none at all; one with
+ * bytes is a layer. Totals are narrowed down to what fits the history and what else is known.
+ * Returns 1 if any was, 0 if not, -EBADMSG if the history does not fit the image's own layers: then
+ * nothing changes.
  */
 int layers_learn_history(struct layer *top, const struct history *history);
 

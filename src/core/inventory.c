@@ -292,6 +292,7 @@ int inventory_learn_history(
 	if (r < 0)
 		return r;
 	inventory->generation++;
+	drop_history(inventory, image);
 	if (!layers_are_known(image->top)) {
 		image->history = *history;
 		*history = (struct history){};

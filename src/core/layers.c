@@ -274,16 +274,19 @@ static struct bounds total_by_history(const struct reading *reading, size_t laye
 }
 
 /* Both histories make sense, and not together: nobody knows. */
-static void dispute(const struct reading *reading)
+static bool dispute(const struct reading *reading)
 {
+	bool changed = false;
+
 	for (size_t i = 0; i < reading->depth; i++) {
 		struct layer *layer = reading->chain[i];
 
-		if (layer->images > 0)
+		if (layer->disputed || (layer->images > 0 && bounds_are_exact(&layer->total)))
 			continue; /* that one is by the engine's own word */
-		layer->disputed = true;
+		layer->disputed = changed = true;
 		layer->total = (struct bounds){ 0, UINT64_MAX };
 	}
+	return changed;
 }
 
 int layers_learn_history(struct layer *top, const struct history *history)
@@ -293,10 +296,8 @@ int layers_learn_history(struct layer *top, const struct history *history)
 
 	if (reading_init(&reading, top, history) < 0 || !read_history(&reading, true))
 		return -EBADMSG;
-	if (!read_history(&reading, false)) {
-		dispute(&reading);
-		return 1;
-	}
+	if (!read_history(&reading, false))
+		return dispute(&reading);
 	for (size_t i = 0; i < reading.depth; i++)
 		changed |= narrow(reading.chain[i], total_by_history(&reading, i));
 	return changed;

@@ -260,6 +260,64 @@ static void test_replace_containers(void **state)
 	assert_null(inventory_find_container(inventory, "4")->image_id);
 }
 
+/* B26: x's history has two readings; y's, which has one, tells which of them is right. */
+static void test_b26_histories_explain_each_other(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x", .layers = "a b c", .size = 1500), *y;
+	struct history two = {}, one = {};
+	const uint64_t entries[] = { 0, 500, 0, 1000 };
+
+	inventory->counts_layers = true;
+	assert_false(inventory_needs_history(inventory, x));
+	y = put(inventory, .name = "y", .layers = "a d", .size = 700);
+	assert_true(inventory_needs_history(inventory, x));
+	assert_true(inventory_needs_history(inventory, y));
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		*array_push(&two) = entries[i];
+	assert_int_equal(inventory_learn_history(inventory, x, &two), 0);
+	assert_false(inventory_needs_history(inventory, x));
+	assert_int_equal(inventory->histories, 1);
+	assert_int_equal(inventory_reclaim(inventory, x).lower, 1000);
+	assert_int_equal(inventory_reclaim(inventory, x).upper, 1500);
+	*array_push(&one) = 500;
+	*array_push(&one) = 200;
+	assert_int_equal(inventory_learn_history(inventory, y, &one), 0);
+	assert_int_equal(inventory->histories, 0);
+	assert_int_equal(inventory_reclaim(inventory, x).lower, 1000);
+	assert_int_equal(inventory_reclaim(inventory, x).upper, 1000);
+	assert_int_equal(inventory_usage(inventory).lower, 1700);
+	assert_int_equal(inventory_usage(inventory).upper, 1700);
+	history_finish(&two);
+	history_finish(&one);
+}
+
+/* B26: the history of an image that is gone is not kept, one that is not to be had not asked for.
+ */
+static void test_b26_histories_that_are_not_to_be_had(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *x = put(inventory, .name = "x", .layers = "a b c", .size = 10);
+	struct history history = {};
+
+	put(inventory, .name = "y", .layers = "a d", .size = 20);
+	assert_false(inventory_needs_history(inventory, x)); /* the engine counts otherwise */
+	inventory->counts_layers = true;
+	*array_push(&history) = 0;
+	*array_push(&history) = 10;
+	*array_push(&history) = 0;
+	*array_push(&history) = 0;
+	assert_int_equal(inventory_learn_history(inventory, x, &history), 0);
+	assert_int_equal(inventory->histories, 1);
+	inventory_remove_image(inventory, x->id);
+	assert_int_equal(inventory->histories, 0);
+	x = put(inventory, .name = "x", .layers = "a b c", .size = 10);
+	assert_true(inventory_needs_history(inventory, x));
+	assert_int_equal(inventory_learn_history(inventory, x, NULL), 0);
+	assert_false(inventory_needs_history(inventory, x));
+	history_finish(&history);
+}
+
 static void assert_departed(struct inventory *inventory, const char *id, const char *expected)
 {
 	_cleanup_free_ char *image_id = inventory_take_departed(inventory, id);
@@ -442,6 +500,8 @@ int main(void)
 		inventory_test(test_containers_hold_images),
 		inventory_test(test_a_container_may_be_known_before_its_image),
 		inventory_test(test_replace_containers),
+		inventory_test(test_b26_histories_explain_each_other),
+		inventory_test(test_b26_histories_that_are_not_to_be_had),
 		inventory_test(test_b3_what_a_departed_container_held),
 		inventory_test(test_departed_containers_are_bounded),
 		inventory_test(test_children_by_parent_are_counted),

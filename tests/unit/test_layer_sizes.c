@@ -147,6 +147,17 @@ static void test_images_that_contradict_each_other_leave_it_open(void **state)
 	assert_bounds(layers_reclaim(y), 0, 100);
 }
 
+static void test_a_history_that_contradicts_an_images_size_leaves_that_alone(void **state)
+{
+	struct layer *base = add(*state, "ab", 30), *x = add(*state, "abx", 100);
+
+	assert_int_equal(learn(x, 10, 10, 80), 1);
+	assert_bounds(base->total, 30, 30);
+	assert_bounds(layers_reclaim(x), 70, 70);
+	assert_true(base->parent->disputed);
+	assert_int_equal(learn(x, 10, 10, 80), 0);
+}
+
 static void test_a_size_that_contradicts_another_is_disputed(void **state)
 {
 	struct layer *top = add(*state, "ab", 100);
@@ -293,6 +304,7 @@ int main(void)
 		sizes_test(test_empty_layers_at_either_end),
 		sizes_test(test_a_history_that_does_not_fit_changes_nothing),
 		sizes_test(test_images_that_contradict_each_other_leave_it_open),
+		sizes_test(test_a_history_that_contradicts_an_images_size_leaves_that_alone),
 		sizes_test(test_a_size_that_contradicts_another_is_disputed),
 		sizes_test(test_an_unknown_size),
 		sizes_test(test_what_is_known_of_a_layer_outlives_the_image_that_told),

@@ -262,6 +262,51 @@ static void test_an_inspected_image_with_nothing_in_it(void **state)
 	}
 }
 
+static void test_a_size_that_the_engine_has_not_computed(void **state)
+{
+	static const char text[] = "{\"Id\":\"" HEX "\",\"Size\":-1,\"RootFS\":{}}";
+	_cleanup_(image_record_finish) struct image_record record = { .has_size = true };
+
+	assert_int_equal(decode_image(text, strlen(text), &record, NULL), 0);
+	assert_false(record.has_size);
+}
+
+/* The last entry comes first; podman and old engines have other keys besides. */
+static const char history_text[] =
+	"[{\"Id\":\"sha256:aa\",\"Created\":1,\"CreatedBy\":\"ENV a\",\"Size\":0},"
+	"{\"Id\":\"<missing>\",\"Size\":500,\"Tags\":null},{\"Size\":9223372036854775807}]";
+
+static void test_b26_a_history(void **state)
+{
+	struct history history = {};
+
+	assert_int_equal(decode_history(history_text, strlen(history_text), &history, NULL), 0);
+	assert_int_equal(history.count, 3);
+	assert_int_equal(history.items[0], INT64_MAX);
+	assert_int_equal(history.items[1], 500);
+	assert_int_equal(history.items[2], 0);
+	history_finish(&history);
+	assert_int_equal(decode_history("[]", 2, &history, NULL), 0);
+	assert_int_equal(history.count, 0);
+}
+
+static void test_b26_a_history_that_makes_no_sense(void **state)
+{
+	static const char *const texts[] = { "null", "{}", "[7]", "[{}]", "[{\"Size\":\"1\"}]",
+		"[{\"Size\":1},{\"Size\":-1}]", "[{\"Size\":1.5}]", "" };
+	struct history history = { .count = 7 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (decode_history(texts[i], strlen(texts[i]), &history, NULL) != -EBADMSG)
+			fail_msg("%s was taken", texts[i]);
+	for (size_t n = 0; n < strlen(history_text); n++) {
+		_cleanup_free_ char *copy = exactly(history_text, n);
+
+		assert_int_equal(decode_history(copy, n, &history, NULL), -EBADMSG);
+	}
+	assert_int_equal(history.count, 7);
+}
+
 static void assert_image_refused(const char *text, const char *message)
 {
 	struct image_record record = { .size = 7 };
@@ -319,6 +364,9 @@ int main(void)
 		cmocka_unit_test(test_b32_labels_of_another_type_are_no_missing_labels),
 		cmocka_unit_test(test_b32_a_list_cut_short_never_passes),
 		cmocka_unit_test(test_an_inspected_image),
+		cmocka_unit_test(test_a_size_that_the_engine_has_not_computed),
+		cmocka_unit_test(test_b26_a_history),
+		cmocka_unit_test(test_b26_a_history_that_makes_no_sense),
 		cmocka_unit_test(test_an_inspected_image_with_nothing_in_it),
 		cmocka_unit_test(test_an_inspected_image_that_makes_no_sense),
 		cmocka_unit_test(test_b8_layers_of_another_type_are_not_no_layers),
