@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import faults
-
 from daemon import Daemon
 from engines import Engine
 from faults import Relay
