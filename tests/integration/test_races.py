@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import re
 import secrets
 import signal
 import socket
@@ -452,11 +453,14 @@ class Crowd:
     }
     """What to do, and how often."""
 
-    def __init__(self, engine: Engine, witness: Witness, seed: int) -> None:
+    def __init__(self, engine: Engine, daemon: Daemon, witness: Witness, seed: int) -> None:
         self.engine, self.client, self.witness = engine, engine.client, witness
+        self.daemon = daemon
         self.seed = seed
         self.engines_own: set[str] = set()
         """Containers that the engine has created of an image that was gone."""
+        self.unnamed: set[str] = set()
+        """Containers whose image the engine has taken the name of, and has refused to remove."""
         self.done: collections.Counter[str] = collections.Counter()
         self.refused: collections.Counter[str] = collections.Counter()
         self.unexpected: list[str] = []
@@ -600,8 +604,20 @@ class Crowd:
             return [f"{what}: its image is gone: {reply.status}"]
         if container["State"] == "created" and container["ImageID"] not in self.moved_away:
             if not reply.json()["RepoTags"] and not reply.json()["RepoDigests"]:
+                if self._was_unnamed_by_a_refusal(container["ImageID"]):
+                    self.unnamed.add(container["Id"])
+                    return []
                 return [f"{what}: no name is left"]
         return []
+
+    def _was_unnamed_by_a_refusal(self, image_id: str) -> bool:
+        """Whether the engine has answered 409 to the removal by ID.
+
+        It looks for containers, takes the last name away, and looks for containers again: one that
+        comes in between keeps an image without a name, whoever asked for the removal.
+        """
+        refusal = rf"^info: kept .*: DELETE \S*/images/{image_id}: 409 "
+        return bool(re.search(refusal, self.daemon.log, re.MULTILINE))
 
     @property
     def moved_away(self) -> set[str]:
@@ -630,7 +646,8 @@ class Crowd:
     def __str__(self) -> str:
         def show(counter: collections.Counter[str]) -> str:
             return ", ".join(f"{what} {count}" for what, count in sorted(counter.items()))
-        return (f"seed {self.seed}; {len(self.engines_own)} containers created too late; "
+        return (f"seed {self.seed}; {len(self.engines_own)} containers created too late, "
+                f"{len(self.unnamed)} of images that lost their name by a refusal; "
                 f"done: {show(self.done)}; refused: {show(self.refused)}")
 
 
@@ -679,7 +696,7 @@ def test_b29_b30_no_image_of_a_container_goes_whatever_happens_at_the_same_time(
     daemon = watch(engine, {"max_total_size": "1", "settle": "50ms"}, {"rules": rules})
     chance, rounds, wrong = random.Random(seed), 0, list[str]()
     with contextlib.closing(Witness(engine)) as witness:
-        crowd = Crowd(engine, witness, seed)
+        crowd = Crowd(engine, daemon, witness, seed)
         begin = time.monotonic()
         while rounds < ROUNDS and time.monotonic() - begin < SECONDS and not wrong:
             with collecting_all_the_time(daemon, chance):
