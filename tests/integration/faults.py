@@ -13,6 +13,7 @@ import itertools
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -244,6 +245,7 @@ class Relay:
         self._lock = threading.Lock()
         self._wrongs: list[tuple[str, Wrong, list[None] | None]] = []
         self._requests: list[str] = []
+        self._times: list[int] = []
         self._passages: set[Passage] = set()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(self._path))
@@ -273,6 +275,13 @@ class Relay:
     def forget_requests(self) -> None:
         with self._lock:
             self._requests.clear()
+            self._times.clear()
+
+    def times(self, pattern: str) -> list[int]:
+        """When such requests came, in nanoseconds, before they were passed on."""
+        with self._lock:
+            return [when for when, request in zip(self._times, self._requests, strict=True)
+                    if fnmatch.fnmatchcase(request, pattern)]
 
     def cut(self, pattern: str = "*") -> int:
         """Ends the connections with such a request on them; how many there were."""
@@ -313,6 +322,7 @@ class Relay:
         passage.request = request.partition(b"\r\n")[0].decode().removesuffix(" HTTP/1.1")
         with self._lock:
             self._requests.append(passage.request)
+            self._times.append(time.time_ns())
             wrong = self._find_wrong(passage.request)
         if wrong is not None and not wrong(passage):
             return False
