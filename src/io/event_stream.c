@@ -15,7 +15,7 @@
 #define RESUME_DELAY (50 * NSEC_PER_MSEC)
 #define RESUME_DELAY_MAX NSEC_PER_SEC
 /* The engine replays at once what it has; its last event is back within this or not at all. */
-#define RESUME_WAIT NSEC_PER_SEC
+#define RESUME_WAIT (NSEC_PER_SEC * 3 / 4)
 /* So many streams in a row that bring nothing but the last event, and it is skipped. */
 #define STALE_MAX 3
 
