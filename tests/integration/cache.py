@@ -44,10 +44,12 @@ class Cache:
         return {each["image_tag"] for each in self.content["tracked"]}
 
     def image(self, image_id: str) -> dict[str, Any]:
-        """That image's entry."""
-        found: dict[str, Any] = next(each for each in self.content["images"]
-                                     if each["id"] == image_id)
-        return found
+        """That image's entry; LookupError if there is none."""
+        for each in self.content["images"]:
+            if each["id"] == image_id:
+                found: dict[str, Any] = each
+                return found
+        raise LookupError(f"{image_id} is not in the cache file")
 
     def last_used(self, image_id: str) -> int:
         return parse_time(self.image(image_id)["last_used"])

@@ -6,6 +6,7 @@ wording is in `Texts`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -292,9 +293,14 @@ class Daemon:
 
     def wait_cache(self, condition: Callable[[Cache], Any], what: str,
                    within: float = WITHIN) -> Cache:
-        """Until the cache file, which is written at most every 5 s, says so."""
+        """Until the cache file, which is written at most every 5 s, says so.
+
+        A condition about an image that it does not have yet does not hold yet.
+        """
         def holds() -> bool:
-            return self.cache_path.exists() and bool(condition(self.cache()))
+            with contextlib.suppress(LookupError):
+                return self.cache_path.exists() and bool(condition(self.cache()))
+            return False
         self.wait(holds, f"cache file: {what}", within)
         return self.cache()
 
