@@ -104,9 +104,13 @@ class EngineClient:
 
     def pull(self, reference: str) -> str:
         """Pulls `host/repo:tag`; returns the image's ID."""
+        self.fetch(reference)
+        return self.image_id(reference)
+
+    def fetch(self, reference: str) -> None:
+        """Pulls `host/repo:tag`, which somebody may remove again at once."""
         name, _, tag = reference.rpartition(":")
         self._progress("POST", "/images/create", {"fromImage": name, "tag": tag})
-        return self.image_id(reference)
 
     def load(self, archive: bytes) -> None:
         """Loads what `Image.archive` made."""

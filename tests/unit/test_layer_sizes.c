@@ -277,7 +277,7 @@ static void test_bounds_are_those_of_all_readings(void **state)
 		struct truth truth = random_truth();
 		struct bounds expected[DEPTH_MAX];
 		struct layer *top = add(
-			layers, "abcdefg" + DEPTH_MAX - truth.depth, truth.totals[truth.depth - 1]);
+			layers, &"abcdefg"[DEPTH_MAX - truth.depth], truth.totals[truth.depth - 1]);
 		struct history history = { .items = truth.items, .count = truth.count };
 		size_t i = truth.depth;
 
