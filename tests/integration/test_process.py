@@ -206,9 +206,10 @@ def test_started_by_hand_it_detaches(daemon: MakeDaemon, engine: Engine) -> None
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
     assert all(os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null" for number in (0, 1, 2))
     image = pulled(engine, "app")
+    made.wait_cache(lambda cache: image.id in cache.ids, "the image")
     os.kill(pid, signal.SIGTERM)
     made.wait(lambda: not running_pids(made), "its end")
-    assert made.cache().ids <= {image.id}
+    assert made.cache().ids == {image.id}
 
 
 def test_detached_it_runs_without_an_engine(daemon: MakeDaemon) -> None:
