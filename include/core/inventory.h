@@ -51,7 +51,8 @@ struct inventory {
 	struct tally *tallies;
 	struct layers *layers;
 	size_t histories; /* images whose history is kept */
-	bool counts_layers; /* see engine_counts_layers(): what images free is known from layers */
+	bool counts_layers; /* see engine_has_graph_driver(): what images free is known from layers
+	                     */
 	uint64_t generation; /* goes up with each change that a plan could see */
 	uint64_t gone; /* bytes that all images that have ever gone freed, at most */
 };

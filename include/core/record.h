@@ -20,6 +20,7 @@ void labels_finish(struct labels *labels);
 void labels_add(struct labels *labels, const char *key, const char *value);
 /* NULL if there is none of that key. */
 const char *labels_get(const struct labels *labels, const char *key);
+bool labels_equal(const struct labels *a, const struct labels *b);
 struct labels labels_copy(const struct labels *labels);
 
 /* An image as an engine tells of it, in a list (has_layers false) or by inspect. */

@@ -28,7 +28,7 @@ struct apply {
 	struct inventory *inventory;
 	struct ledger *ledger;
 	const struct policy *policy;
-	bool digests_prove_pull; /* see engine_digests_prove_pull() */
+	bool digests_prove_pull; /* see engine_has_graph_driver() */
 	struct apply_handler handler;
 	void *userdata;
 };

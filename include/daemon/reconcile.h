@@ -15,8 +15,7 @@ struct reconcile;
 struct reconcile_handler {
 	/* Images and containers are in the inventory. */
 	void (*listed)(void *userdata);
-	/* Layers and sizes too; or -errno and why, for people, and then the inventory is as it was.
-	 */
+	/* Layers and sizes too; or -errno and why: then the inventory is as it was. */
 	void (*done)(void *userdata, int result, const char *why);
 };
 

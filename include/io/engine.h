@@ -71,11 +71,11 @@ const char *engine_api_version(const struct engine *engine);
 /* Who the engine is, told apart from others on the same socket or machine. The caller frees. */
 char *engine_identity(const struct engine *engine) _warn_unused_;
 
-/* Whether usage is the bytes of all images' layers, each counted once: in graph-driver stores. */
-bool engine_counts_layers(const struct engine *engine);
-
-/* Whether a digest of an image proves that it was pulled: in graph-driver stores. */
-bool engine_digests_prove_pull(const struct engine *engine);
+/*
+ * Whether images are in Docker's own store, on a graph driver: there a digest of an image proves
+ * that it was pulled, and usage is the bytes of all images' layers, each counted once.
+ */
+bool engine_has_graph_driver(const struct engine *engine);
 
 /* GET /images/json?all=1: intermediates too, so that it is known what stands on what. */
 struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata);

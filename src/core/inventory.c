@@ -246,17 +246,6 @@ static void set_names(struct inventory *inventory, struct image *image, struct s
 	inventory->generation++;
 }
 
-static bool labels_equal(const struct labels *a, const struct labels *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (!streq(a->items[i].key, b->items[i].key) ||
-			!streq(a->items[i].value, b->items[i].value))
-			return false;
-	return true;
-}
-
 bool inventory_needs_history(const struct inventory *inventory, const struct image *image)
 {
 	return inventory->counts_layers && !image->has_history && layers_are_unsure(image->top);

@@ -24,6 +24,17 @@ const char *labels_get(const struct labels *labels, const char *key)
 	return NULL;
 }
 
+bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!streq(a->items[i].key, b->items[i].key) ||
+			!streq(a->items[i].value, b->items[i].value))
+			return false;
+	return true;
+}
+
 struct labels labels_copy(const struct labels *labels)
 {
 	struct labels copy = {};

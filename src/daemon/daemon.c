@@ -74,6 +74,15 @@ static void learned(struct daemon *daemon)
 	update_status(daemon);
 }
 
+/* What is known of the engine, and what is under way there, is void. */
+static void leave_engine(struct daemon *daemon)
+{
+	daemon->watching = false;
+	ledger_watch_end(&daemon->ledger);
+	cycle_cancel(daemon->cycle);
+	watch_stop(daemon->watch);
+}
+
 /* Lists anew and collects after it. */
 static void list_and_collect(struct daemon *daemon, enum cycle_trigger trigger)
 {
@@ -116,12 +125,8 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 		engine_endpoint(daemon->engine)->url, engine_endpoint(daemon->engine)->source,
 		version->is_podman ? "Podman" : "Docker", version->version,
 		engine_api_version(daemon->engine), info->driver, info->root_directory);
-	if (!same) {
-		daemon->watching = false;
-		ledger_watch_end(&daemon->ledger);
-		cycle_cancel(daemon->cycle);
-		watch_stop(daemon->watch);
-	}
+	if (!same)
+		leave_engine(daemon);
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
 	return same && daemon->ledger.observed_until > 0 ? events_since(daemon, last, engine_now)
@@ -333,10 +338,7 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 	};
 
 	observe_now(&daemon->ledger);
-	daemon->watching = false;
-	ledger_watch_end(&daemon->ledger);
-	cycle_cancel(daemon->cycle);
-	watch_stop(daemon->watch);
+	leave_engine(daemon);
 	event_stream_stop(daemon->stream);
 	engine_set_endpoint(daemon->engine, endpoint, &timeouts);
 	event_stream_start(daemon->stream);

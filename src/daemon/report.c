@@ -44,14 +44,14 @@ static char *describe(const char *title, const char *id)
 /* "over-size, last used 2026-11-24T06:10:00Z, unused for 3d4h, frees up to 7.8MB" */
 static char *describe_case(const struct image_summary *summary, const char *frees)
 {
-	char time[FORMAT_MAX], unused[FORMAT_MAX], lower[FORMAT_MAX], upper[FORMAT_MAX];
-	bool exact = summary->reclaims.lower == summary->reclaims.upper;
+	char time[FORMAT_MAX], unused[FORMAT_MAX], upper[FORMAT_MAX];
+	bool known = summary->reclaims.upper < UINT64_MAX;
 
 	return xasprintf("%s, last used %s, unused for %s, %s %s%s", reason_name(summary->reason),
 		format_time_seconds(summary->last_used, time),
-		format_duration(summary->unused, unused), frees, exact ? "" : "up to ",
-		format_size(exact ? summary->reclaims.lower : summary->reclaims.upper,
-			exact ? lower : upper));
+		format_duration(summary->unused, unused), frees,
+		known && !bounds_are_exact(&summary->reclaims) ? "up to " : "",
+		known ? format_size(summary->reclaims.upper, upper) : "an unknown amount");
 }
 
 void report_removed(const struct image_summary *summary)
@@ -68,7 +68,11 @@ void report_removed(const struct image_summary *summary)
 		{ "DOCKERGCD_BYTES", bytes },
 	};
 
-	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)summary->reclaims.upper);
+	/* At most; where nobody knows, what is certain. */
+	snprintf(bytes, sizeof(bytes), "%llu",
+		(unsigned long long)(summary->reclaims.upper < UINT64_MAX
+				? summary->reclaims.upper
+				: summary->reclaims.lower));
 	log_write(LEVEL_INFO, fields, ARRAY_SIZE(fields), "removed %s: %s", image, why);
 }
 
@@ -107,7 +111,7 @@ void report_plan(const struct plan *plan, const char *why_nothing_happens)
 	}
 	log_info("plan: would remove %zu of %zu images%s%s%s (%s)", plan->removals, plan->count,
 		*kept ? "; kept: " : "", kept,
-		plan->missing == 0 && plan->over_size && plan->reclaims.lower < plan->reclaims.upper
+		plan->missing == 0 && plan->over_size && !bounds_are_exact(&plan->reclaims)
 			? "; more may follow after a measure"
 			: "",
 		why_nothing_happens);

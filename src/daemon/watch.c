@@ -389,8 +389,8 @@ static void on_listed(void *userdata)
 	watch->questions = (struct questions){};
 	watch->loaded = true;
 	watch->handler.listed(watch->userdata);
-	watch->apply.digests_prove_pull = engine_digests_prove_pull(watch->engine);
-	watch->apply.inventory->counts_layers = engine_counts_layers(watch->engine);
+	watch->apply.digests_prove_pull = engine_has_graph_driver(watch->engine);
+	watch->apply.inventory->counts_layers = engine_has_graph_driver(watch->engine);
 	ledger_reconcile(
 		watch->apply.ledger, watch->apply.inventory, watch->apply.digests_prove_pull, now);
 	tracking_settle_all(watch->apply.policy, watch->apply.ledger, watch->apply.inventory, now);

@@ -13,6 +13,9 @@
 #define OBJECT_MAX ((size_t)16 << 20)
 #define BUSY_RETRY_MSEC 500
 
+typedef int (*decode_fn)(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error);
+
 struct engine_call {
 	struct engine *engine;
 	struct http_call *http_call;
@@ -20,8 +23,7 @@ struct engine_call {
 	size_t max_body;
 	nsec_t timeout;
 	/* Makes a value of a good answer's body. */
-	int (*decode)(
-		const char *body, size_t length, struct engine_answer *answer, struct error *error);
+	decode_fn decode;
 	/* Set for the steps of engine_connect(), which go on instead of answering. */
 	void (*step)(struct engine_call *call, const struct http_answer *answer);
 	engine_fn fn;
@@ -151,12 +153,7 @@ char *engine_identity(const struct engine *engine)
 		"%s %s %s", engine->info.id, engine->info.root_directory, engine->info.driver);
 }
 
-bool engine_counts_layers(const struct engine *engine)
-{
-	return !engine->info.is_containerd && !engine->version.is_podman;
-}
-
-bool engine_digests_prove_pull(const struct engine *engine)
+bool engine_has_graph_driver(const struct engine *engine)
 {
 	return !engine->info.is_containerd && !engine->version.is_podman;
 }
@@ -418,88 +415,75 @@ static int decode_removal_answer(
 	return decode_removal(body, length, &answer->removal, error);
 }
 
-struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata)
+/* Takes the path over. */
+static struct engine_call *ask(struct engine *engine, const char *method, char *path,
+	size_t max_body, decode_fn decode, engine_fn fn, void *userdata)
 {
-	char *path = xasprintf("/v%s/images/json?all=1", engine->api_text);
-	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
+	struct engine_call *call = call_new(engine, method, path, fn, userdata);
 
-	call->max_body = LIST_MAX;
-	call->decode = decode_images_answer;
+	call->max_body = max_body;
+	call->decode = decode;
 	send_call(call);
 	return call;
+}
+
+struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata)
+{
+	return ask(engine, "GET", xasprintf("/v%s/images/json?all=1", engine->api_text), LIST_MAX,
+		decode_images_answer, fn, userdata);
 }
 
 struct engine_call *engine_inspect_image(
 	struct engine *engine, const char *name, engine_fn fn, void *userdata)
 {
 	_cleanup_free_ char *escaped = http_escape(name);
-	char *path = xasprintf("/v%s/images/%s/json", engine->api_text, escaped);
-	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
 
-	call->decode = decode_image_answer;
-	send_call(call);
-	return call;
+	return ask(engine, "GET", xasprintf("/v%s/images/%s/json", engine->api_text, escaped),
+		OBJECT_MAX, decode_image_answer, fn, userdata);
 }
 
 struct engine_call *engine_image_history(
 	struct engine *engine, const char *name, engine_fn fn, void *userdata)
 {
 	_cleanup_free_ char *escaped = http_escape(name);
-	char *path = xasprintf("/v%s/images/%s/history", engine->api_text, escaped);
-	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
 
-	call->decode = decode_history_answer;
-	send_call(call);
-	return call;
+	return ask(engine, "GET", xasprintf("/v%s/images/%s/history", engine->api_text, escaped),
+		OBJECT_MAX, decode_history_answer, fn, userdata);
 }
 
 struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, void *userdata)
 {
-	char *path = xasprintf("/v%s/containers/json?all=1", engine->api_text);
-	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
-
-	call->max_body = LIST_MAX;
-	call->decode = decode_containers_answer;
-	send_call(call);
-	return call;
+	return ask(engine, "GET", xasprintf("/v%s/containers/json?all=1", engine->api_text),
+		LIST_MAX, decode_containers_answer, fn, userdata);
 }
 
 struct engine_call *engine_inspect_container(
 	struct engine *engine, const char *id, engine_fn fn, void *userdata)
 {
 	_cleanup_free_ char *escaped = http_escape(id);
-	char *path = xasprintf("/v%s/containers/%s/json", engine->api_text, escaped);
-	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
 
-	call->decode = decode_container_answer;
-	send_call(call);
-	return call;
+	return ask(engine, "GET", xasprintf("/v%s/containers/%s/json", engine->api_text, escaped),
+		OBJECT_MAX, decode_container_answer, fn, userdata);
 }
 
 struct engine_call *engine_measure(struct engine *engine, engine_fn fn, void *userdata)
 {
 	/* type=image is known from 1.42 on; before, it is ignored. */
 	bool typed = api_version_compare(engine->api, (struct api_version){ 1, 42 }) >= 0;
-	char *path = xasprintf("/v%s/system/df%s", engine->api_text, typed ? "?type=image" : "");
-	struct engine_call *call = call_new(engine, "GET", path, fn, userdata);
 
-	call->max_body = LIST_MAX;
-	call->decode = decode_usage_answer;
-	send_call(call);
-	return call;
+	return ask(engine, "GET",
+		xasprintf("/v%s/system/df%s", engine->api_text, typed ? "?type=image" : ""),
+		LIST_MAX, decode_usage_answer, fn, userdata);
 }
 
 struct engine_call *engine_remove(
 	struct engine *engine, const char *name, bool prune, engine_fn fn, void *userdata)
 {
 	_cleanup_free_ char *escaped = http_escape(name);
-	char *path =
-		xasprintf("/v%s/images/%s%s", engine->api_text, escaped, prune ? "" : "?noprune=1");
-	struct engine_call *call = call_new(engine, "DELETE", path, fn, userdata);
 
-	call->decode = decode_removal_answer;
-	send_call(call);
-	return call;
+	return ask(engine, "DELETE",
+		xasprintf("/v%s/images/%s%s", engine->api_text, escaped, prune ? "" : "?noprune=1"),
+		OBJECT_MAX, decode_removal_answer, fn, userdata);
 }
 
 struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,

@@ -119,6 +119,20 @@ def test_b19_an_engine_that_ends_with_a_container_running(daemon: MakeDaemon,
 
 # What was read, but not yet understood, when the engine went
 
+def crash(daemon: Daemon, relay: faults.Relay, engine: Engine, held: threading.Event) -> Cache:
+    """The engine dies before it has answered what is held, and comes again; what is known then."""
+    engine.kill()
+    relay.cut()
+    daemon.wait_log("waiting for it")
+    held.set()
+    relay.heal()
+    engine.start()
+    daemon.wait_status("Watching", within=40)
+    daemon.fence()
+    relay.close()
+    return daemon.stop()
+
+
 def test_b19_a_question_that_was_open_when_the_engine_went(daemon: MakeDaemon, directory: Path,
                                                            restartable: Engine) -> None:
     """That the image was loaded, and when, was told once, and will not be told again."""
@@ -129,16 +143,7 @@ def test_b19_a_question_that_was_open_when_the_engine_went(daemon: MakeDaemon, d
     begin = time.time_ns()
     image = loaded(restartable, "app:1")
     watching.wait(lambda: relay.requests("GET */images/*sha256:*/json"), "the question")
-    restartable.kill()
-    relay.cut()
-    watching.wait_status("Waiting for Docker Engine")
-    never.set()
-    relay.heal()
-    restartable.start()
-    watching.wait_status("Watching", within=40)
-    watching.fence()
-    relay.close()
-    cache = watching.stop()
+    cache = crash(watching, relay, restartable, never)
     assert cache.origin(image.id) == "loaded"
     assert cache.last_used(image.id) >= begin
 
@@ -160,16 +165,7 @@ def test_b10_events_that_came_during_the_first_lists_outlive_the_engine(
     last = used(restartable, other.reference)
     begin = time.monotonic()
     watching.wait(lambda: time.monotonic() - begin > 1, "a second, to read both")
-    restartable.kill()
-    relay.cut()
-    watching.wait_log("waiting for it")
-    never.set()
-    relay.heal()
-    restartable.start()
-    watching.wait_status("Watching", within=40)
-    watching.fence()
-    relay.close()
-    cache = watching.stop()
+    cache = crash(watching, relay, restartable, never)
     assert (cache.last_used(image.id), cache.last_used(other.id)) == (when, last)
 
 

@@ -332,6 +332,14 @@ def test_b37_a_hundred_thousand_events_at_once(daemon: MakeDaemon,
 
 # When
 
+def settled(daemon: Daemon, engine: ScriptedEngine) -> None:
+    """Until the next stream is there, and the list, if there is one, as well."""
+    daemon.wait(lambda: engine.log.listeners, "the next stream")
+    begin = time.monotonic()
+    daemon.wait(lambda: time.monotonic() - begin > 1.5, "a list, if there is one")
+    daemon.fence()
+
+
 def test_b4_events_out_of_order_twice_and_from_the_past(daemon: MakeDaemon,
                                                         scripted: ScriptedEngine) -> None:
     watching = daemon(scripted).start().wait_watching()
@@ -363,10 +371,7 @@ def test_b4_b11_an_event_from_the_future_hides_nothing(daemon: MakeDaemon,
     watching.fence()
     scripted.log.close()
     when = used(scripted, other.reference)
-    watching.wait(lambda: scripted.log.listeners, "the next stream")
-    begin = time.monotonic()
-    watching.wait(lambda: time.monotonic() - begin > 1.5, "a list, if there is one")
-    watching.fence()
+    settled(watching, scripted)
     cache = watching.stop()
     assert cache.last_used(image.id) < time.time_ns()
     assert cache.last_used(other.id) == when
@@ -382,8 +387,5 @@ def test_b4_the_last_event_is_from_the_future(daemon: MakeDaemon,
     watching.fence()
     scripted.log.close()
     when = used(scripted, other.reference)
-    watching.wait(lambda: scripted.log.listeners, "the next stream")
-    begin = time.monotonic()
-    watching.wait(lambda: time.monotonic() - begin > 1.5, "a list, if there is one")
-    watching.fence()
+    settled(watching, scripted)
     assert watching.stop().last_used(other.id) == when
