@@ -15,9 +15,10 @@ struct event_stream;
 struct event_stream_handler {
 	/*
 	 * engine_connect() succeeded: who it is can be asked now. Returns the time to have events
-	 * from, by the engine's clock; last is that of the last event seen, 0 if there was none.
+	 * from, by the engine's clock; all that happened until `known` has come, as far as the time
+	 * of the last event and that of its arrival tell, 0 if there was none.
 	 */
-	nsec_t (*connected)(void *userdata, nsec_t last);
+	nsec_t (*connected)(void *userdata, nsec_t known);
 	/* Subscribed. Something may have been missed: reconcile. */
 	void (*watching)(void *userdata);
 	void (*event)(void *userdata, const struct engine_event *event);

@@ -40,6 +40,7 @@ struct event_stream {
 	struct path_watch *socket_watch;
 	struct lines lines;
 	nsec_t last; /* time of the last event seen; 0: none */
+	nsec_t known; /* all that happened until then has come; 0: nothing has */
 	nsec_t opened; /* when the present stream was asked for, by CLOCK_BOOTTIME */
 	bool fresh; /* it brought an event that was not known before */
 	unsigned stale; /* so many streams in a row brought none, and went at once */
@@ -164,6 +165,7 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 	/* In the order of arrival: a time from the future must not hide what comes after it. */
 	stream->fresh = stream->fresh || event.time != stream->last;
 	stream->last = event.time;
+	stream->known = MIN(event.time, clock_now());
 	if (event.kind != EVENT_OTHER)
 		stream->handler.event(stream->userdata, &event);
 }
@@ -234,8 +236,8 @@ static void on_connected(void *userdata, struct engine_answer *answer)
 		return;
 	}
 	open_stream(stream,
-		stream->handler.connected(
-			stream->userdata, stream->last > 0 ? stream->last + is_stuck(stream) : 0));
+		stream->handler.connected(stream->userdata,
+			stream->known > 0 ? stream->known + is_stuck(stream) : 0));
 }
 
 static void connect_engine(struct event_stream *stream)
@@ -293,7 +295,7 @@ void event_stream_destroy(struct event_stream *stream)
 
 void event_stream_start(struct event_stream *stream)
 {
-	stream->last = 0;
+	stream->last = stream->known = 0;
 	stream->delay = RETRY_FIRST;
 	stream->told_away = false;
 	connect_engine(stream);
