@@ -181,7 +181,7 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	_cleanup_error_ struct error error = {};
 	_cleanup_free_ char *config = NULL;
 	struct daemon *daemon;
-	int code;
+	int code, r;
 
 	if (line->foreground || line->options.once) {
 		/* A terminal's, or a script's. */
@@ -197,9 +197,10 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	}
 	log_set_level(configuration_log_level(&line->options, settings));
 	log_info("dockergcd %s, configuration: %s", DOCKERGCD_VERSION, config_name);
-	if (daemon_create(&line->options, settings, &daemon, &error) < 0) {
+	r = daemon_create(&line->options, settings, &daemon, &error);
+	if (r < 0) {
 		log_error("%s", error.message ? error.message : "cannot start");
-		return EXIT_FAILURE;
+		return r == -EINVAL ? EXIT_CONFIG : EXIT_FAILURE;
 	}
 	code = daemon_run(daemon);
 	daemon_destroy(daemon);

@@ -30,6 +30,7 @@ struct engine_info {
 	char *driver;
 	nsec_t system_time; /* the engine's clock, 0 if it does not say */
 	bool is_containerd; /* the containerd image store, where digests prove no pull */
+	bool is_in_vm; /* Docker Desktop: its files are not this machine's */
 };
 void engine_info_finish(struct engine_info *info);
 int decode_info(const char *data, size_t length, struct engine_info *ret,

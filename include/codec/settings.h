@@ -15,7 +15,7 @@ enum setting_type {
 	SETTING_BOOL,
 	SETTING_STRING,
 	SETTING_DURATION, /* nsec_t */
-	SETTING_SIZE, /* uint64_t, bytes */
+	SETTING_AMOUNT, /* struct amount */
 	SETTING_COUNT, /* uint64_t */
 	SETTING_LEVEL, /* enum log_level's name, kept as text */
 	SETTING_ORIGINS, /* bool[ORIGIN_COUNT] */
@@ -30,7 +30,6 @@ struct setting {
 	bool reloadable; /* SIGHUP is enough; else it needs a restart */
 	nsec_t least; /* smallest duration, if it is not 0 */
 	const char *help;
-	bool only_zero; /* known, but nothing but "0" is taken yet */
 };
 
 extern const struct setting settings_table[];
@@ -38,10 +37,7 @@ extern const size_t settings_count;
 
 struct settings {
 	bool enabled;
-	struct policy policy; /* target_total_size is resolved */
-	uint64_t target_total_size;
-	bool has_target;
-	uint64_t min_free_space;
+	struct policy policy;
 	nsec_t interval, settle;
 	bool dry_run;
 	char *engine_host;

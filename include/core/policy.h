@@ -11,6 +11,7 @@
 #include "core/inventory.h"
 #include "core/ledger.h"
 #include "core/record.h"
+#include "core/units.h"
 
 /* images.rules: an image that it matches is protected, or managed with limits of its own. */
 struct rule {
@@ -28,8 +29,10 @@ struct rules {
 
 struct policy {
 	nsec_t max_unused; /* 0: off */
-	uint64_t max_total_size; /* bytes; 0: off */
-	uint64_t target_total_size; /* bytes, not above max_total_size */
+	struct amount max_total_size;
+	struct amount target_total_size; /* only if has_target, else the same as max_total_size */
+	bool has_target;
+	struct amount min_free_space;
 	nsec_t grace;
 	uint64_t max_removals; /* 0: no cap */
 	bool manage[ORIGIN_COUNT];
@@ -39,10 +42,25 @@ struct policy {
 
 void policy_finish(struct policy *policy);
 
+/* The limits in bytes, 0: off. target_total_size is not above max_total_size. */
+struct limits {
+	uint64_t max_total_size, target_total_size, min_free_space;
+};
+
+/* As long as the file system is not known, nothing goes for its sake: percentages are off. */
+struct limits policy_limits(const struct policy *policy, const struct space *space);
+
+/* Whether the file system has to be known. */
+bool policy_needs_space(const struct policy *policy);
+
+/* Whether there is a limit by size or by space. */
+bool policy_limits_size(const struct policy *policy);
+
 /* Why an image goes or stays. The words for them never change: reason_name(). */
 enum reason {
 	REASON_UNUSED,
 	REASON_OVER_SIZE,
+	REASON_LOW_SPACE,
 	/* Reasons to keep, the first that holds. */
 	REASON_KEPT_RULE,
 	REASON_KEPT_LABEL,
@@ -81,10 +99,13 @@ struct plan {
 	size_t removals;
 	size_t reasons[REASON_COUNT]; /* how many images have each */
 	bool over_size; /* usage is (or was, see policy_plan) above the limit */
+	bool low_space; /* less is free than there should be */
 	bool capped; /* max_removals kept some */
 	uint64_t before, target; /* bytes; of use only if over_size */
+	uint64_t free, min_free; /* bytes; of use only if low_space */
 	struct bounds reclaims; /* all removals together */
-	uint64_t missing; /* bytes by which the target is missed with all candidates gone */
+	/* Bytes by which target and min_free are missed with all candidates gone. */
+	uint64_t missing, missing_space;
 };
 
 void plan_finish(struct plan *plan);
@@ -96,10 +117,10 @@ struct progress {
 };
 
 /*
- * The plan for a collection now. Without known usage the size limit is left alone. Removals are
- * sure to be needed: one more by size is only taken if, with the most that those before it can
- * free, usage is still above the target. So with uncertain sizes the plan may stop short: measure
- * and plan again with the progress made.
+ * The plan for a collection now. Without known usage the size limit is left alone, without a known
+ * file system the limit by space. Removals are sure to be needed: one more is only taken if, with
+ * the most that those before it can free, usage is still above the target or space still low. So
+ * with uncertain sizes the plan may stop short: measure and plan again with the progress made.
  */
 void policy_plan(const struct policy *policy, const struct inventory *inventory,
 	const struct ledger *ledger, const struct usage *usage, const struct progress *progress,

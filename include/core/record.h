@@ -47,8 +47,16 @@ struct container_record {
 };
 void container_record_finish(struct container_record *record);
 
+/* The file system that holds the engine's root directory, in bytes. */
+struct space {
+	bool known;
+	uint64_t total;
+	uint64_t free; /* for everybody, as df counts it: what only root may fill is not free */
+};
+
 /* What all images take on the engine's disk, each layer once, by the engine's own count. */
 struct usage {
 	bool known;
 	uint64_t images; /* bytes */
+	struct space space;
 };

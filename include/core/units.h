@@ -19,6 +19,24 @@ int parse_duration(const char *text, nsec_t *ret) _warn_unused_;
  */
 int parse_size(const char *text, uint64_t *ret) _warn_unused_;
 
+/* Bytes, or a share of a file system. Neither: no limit. */
+struct amount {
+	uint64_t bytes;
+	unsigned share; /* in hundredths of a percent, up to AMOUNT_ALL */
+};
+#define AMOUNT_ALL 10000
+
+/* A size as above, or a percentage: "80%", "12.5%". As parse_size(); -ERANGE above 100 %. */
+int parse_amount(const char *text, struct amount *ret) _warn_unused_;
+
+static inline bool amount_is_set(struct amount amount)
+{
+	return amount.bytes > 0 || amount.share > 0;
+}
+
+/* In bytes, of a file system of that size. */
+uint64_t amount_of(struct amount amount, uint64_t total);
+
 /* A decimal number without sign. Returns 0, -EINVAL or -ERANGE (above 2^63-1). */
 int parse_count(const char *text, uint64_t *ret) _warn_unused_;
 
@@ -33,6 +51,9 @@ int parse_time(const char *text, nsec_t *ret) _warn_unused_;
 
 /* As docker prints sizes: three digits and a power of 1000: "18.2GB", "0B". Returns buffer. */
 char *format_size(uint64_t bytes, char buffer[static FORMAT_MAX]);
+
+/* As docker prints sizes, or "80%", "12.5%". Returns buffer. */
+char *format_amount(struct amount amount, char buffer[static FORMAT_MAX]);
 
 /* The two largest units that are not zero: "3d4h", "1h", "45s", "250ms", "0s". Returns buffer. */
 char *format_duration(nsec_t duration, char buffer[static FORMAT_MAX]);

@@ -52,11 +52,15 @@ void cycle_cancel(struct cycle *cycle);
 
 enum cycle_state cycle_state(const struct cycle *cycle);
 
+/* What keeps it from collecting by space, for people; NULL if nothing does. */
+const char *cycle_problem(const struct cycle *cycle);
+
 /* As measured last, or as known since then; unknown at first. */
 const struct usage *cycle_usage(const struct cycle *cycle);
 
 /*
  * Brings the usage up to date without asking the engine, as long as what is known of layers agreed
- * with the last measure. Returns whether it is within the size limit: then no measure is needed.
+ * with the last measure. Returns whether usage and free space are surely within their limits: then
+ * no measure is needed.
  */
-bool cycle_is_within_size(struct cycle *cycle);
+bool cycle_is_within_limits(struct cycle *cycle);

@@ -27,6 +27,9 @@ void report_kept(const struct image_summary *summary, const char *why);
 /* "would remove …" for each image that the plan removes, and a line on the rest. */
 void report_plan(const struct plan *plan, const char *why_nothing_happens);
 
+/* A warning: limits are missed, and nothing is left that could be removed. */
+void report_stuck(const struct plan *plan);
+
 /* "3 in-use, 2 unmanaged": how many images are kept for what. The caller frees. */
 char *describe_kept(const struct plan *plan) _warn_unused_;
 

@@ -77,6 +77,12 @@ char *engine_identity(const struct engine *engine) _warn_unused_;
  */
 bool engine_has_graph_driver(const struct engine *engine);
 
+/*
+ * The file system that holds the engine's root directory, by statvfs(). Returns 0, or -errno with
+ * the reason in *error: an engine that is not on this machine, a directory that is not there.
+ */
+int engine_space(const struct engine *engine, struct space *ret, struct error *error) _warn_unused_;
+
 /* GET /images/json?all=1: intermediates too, so that it is known what stands on what. */
 struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata);
 /* GET /images/{name}/json by full ID or canonical reference. */

@@ -4,6 +4,7 @@
 /* Small files whole, and paths from the environment. */
 
 #include "core/base.h"
+#include "core/record.h"
 
 /*
  * Reads a file, NUL-terminated behind *ret_length bytes; the caller frees. Returns 0 or
@@ -11,6 +12,9 @@
  * /dev/null is a fine way to say "nothing".
  */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_length) _warn_unused_;
+
+/* How much the file system that holds the path has and how much of it is free. 0 or -errno. */
+int file_system_space(const char *path, struct space *ret) _warn_unused_;
 
 /* As mkdir -p, new folders with mode 0700. Returns 0 or -errno. */
 int directory_make(const char *path) _warn_unused_;

@@ -85,6 +85,13 @@ static bool names_snapshotter(struct json_object *info)
 	return false;
 }
 
+static bool is_docker_desktop(struct json_object *info)
+{
+	const char *system = json_text(info, "OperatingSystem");
+
+	return system && strncmp(system, "Docker Desktop", 14) == 0;
+}
+
 int decode_info(const char *data, size_t length, struct engine_info *ret, struct error *error)
 {
 	_cleanup_json_ struct json_object *object = NULL;
@@ -102,6 +109,7 @@ int decode_info(const char *data, size_t length, struct engine_info *ret, struct
 		.root_directory = copy_text(object, "DockerRootDir"),
 		.driver = copy_text(object, "Driver"),
 		.is_containerd = names_snapshotter(object),
+		.is_in_vm = is_docker_desktop(object),
 	};
 	time = json_text(object, "SystemTime");
 	if (time && parse_time(time, &ret->system_time) < 0)

@@ -15,13 +15,16 @@ const struct setting settings_table[] = {
 		"Remove images. Until it is switched on, dockergcd only keeps track." },
 	{ "gc.max_unused", SETTING_DURATION, AT(policy.max_unused), "\"4w\"", true, 0,
 		"Remove images that nothing has used for longer than this. \"0\": no such limit." },
-	{ "gc.max_total_size", SETTING_SIZE, AT(policy.max_total_size), "\"0\"", true, 0,
+	{ "gc.max_total_size", SETTING_AMOUNT, AT(policy.max_total_size), "\"0\"", true, 0,
 		"Remove least recently used images once all images together take more than this,\n"
-		"by the engine's own count. \"0\": no such limit." },
-	{ "gc.target_total_size", SETTING_SIZE, AT(target_total_size), "\"\"", true, 0,
+		"by the engine's own count. \"80%\": of the file system that holds the engine's root\n"
+		"directory (for an engine on this machine). \"0\": no such limit." },
+	{ "gc.target_total_size", SETTING_AMOUNT, AT(policy.target_total_size), "\"\"", true, 0,
 		"Then go on until they take no more than this. \"\": the same as max_total_size." },
-	{ "gc.min_free_space", SETTING_SIZE, AT(min_free_space), "\"0\"", true, 0,
-		"Not in this version: only \"0\".", .only_zero = true },
+	{ "gc.min_free_space", SETTING_AMOUNT, AT(policy.min_free_space), "\"0\"", true, 0,
+		"Remove least recently used images while less than this is free on that file system,\n"
+		"whatever fills it. A size or a percentage; for an engine on this machine. \"0\": no\n"
+		"such limit." },
 	{ "gc.grace", SETTING_DURATION, AT(policy.grace), "\"1h\"", true, 0,
 		"Nothing that was used or first seen within this time is ever removed." },
 	{ "gc.interval", SETTING_DURATION, AT(interval), "\"1h\"", true, 100 * NSEC_PER_MSEC,
@@ -115,8 +118,8 @@ static void read_setting(
 	if (streq(setting->path, "gc.target_total_size")) {
 		const char *text = config_setting_get_string(value);
 
-		reading->settings->has_target = !streq(text, "");
-		if (!reading->settings->has_target)
+		reading->settings->policy.has_target = !streq(text, "");
+		if (!reading->settings->policy.has_target)
 			return;
 	}
 	settings_read_value(reading, setting, value, target);
@@ -161,20 +164,19 @@ static void check_host(struct reading *reading, const config_t *config)
 
 static void check_whole(struct reading *reading, const config_t *config)
 {
-	struct settings *settings = reading->settings;
-	struct policy *policy = &settings->policy;
+	const struct policy *policy = &reading->settings->policy;
+	struct amount max = policy->max_total_size, target = policy->target_total_size;
 
-	if (!settings->has_target) {
-		policy->target_total_size = policy->max_total_size;
+	if (!policy->has_target || !amount_is_set(target))
 		return;
-	}
-	policy->target_total_size = settings->target_total_size;
-	if (settings->target_total_size <= policy->max_total_size)
-		return;
-	settings_complain(reading, config_lookup(config, "gc.target_total_size"),
-		policy->max_total_size == 0
-			? "gc.target_total_size: needs a max_total_size above which it is aimed at"
-			: "gc.target_total_size: must not be above max_total_size");
+	if (!amount_is_set(max))
+		settings_complain(reading, config_lookup(config, "gc.target_total_size"),
+			"gc.target_total_size: needs a max_total_size above which it is aimed at");
+	/* A share against a size shows when the file system is known: policy_limits(). */
+	else if ((max.share > 0) == (target.share > 0) &&
+		(target.share > max.share || target.bytes > max.bytes))
+		settings_complain(reading, config_lookup(config, "gc.target_total_size"),
+			"gc.target_total_size: must not be above max_total_size");
 }
 
 static void read_defaults(struct settings *settings)
@@ -199,7 +201,6 @@ void settings_init(struct settings *settings)
 {
 	*settings = (struct settings){};
 	read_defaults(settings);
-	settings->policy.target_total_size = settings->policy.max_total_size;
 }
 
 int settings_parse(const char *file, const char *text, struct settings *ret, struct strings *errors)
@@ -260,7 +261,7 @@ char *settings_print(const struct settings *settings)
 				fprintf(out, "%.*s: {\n", (int)length, group);
 		}
 		fprintf(out, "%s%s = ", length > 0 ? "\t" : "", key);
-		if (streq(setting->path, "gc.target_total_size") && !settings->has_target)
+		if (streq(setting->path, "gc.target_total_size") && !settings->policy.has_target)
 			fputs("\"\"", out);
 		else
 			settings_print_value(setting, setting_at(settings, setting), out);

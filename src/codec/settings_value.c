@@ -63,20 +63,16 @@ static void read_duration(struct reading *reading, const struct setting *setting
 		*target = duration;
 }
 
-static void read_size(struct reading *reading, const struct setting *setting,
-	config_setting_t *value, uint64_t *target)
+static void read_amount(struct reading *reading, const struct setting *setting,
+	config_setting_t *value, struct amount *target)
 {
-	static const char wanted[] = "a size such as \"20GB\" or \"512MiB\"";
+	static const char wanted[] = "a size such as \"20GB\" or \"512MiB\", or \"80%\"";
 	const char *text = read_text(reading, setting->path, value, wanted);
 	int r;
 
 	if (!text)
 		return;
-	if (setting->only_zero && !streq(text, "0")) {
-		settings_complain(reading, value, "%s: only \"0\" in this version", setting->path);
-		return;
-	}
-	r = parse_size(text, target);
+	r = parse_amount(text, target);
 	if (r < 0)
 		settings_complain(reading, value, "%s: \"%s\" %s: must be %s", setting->path, text,
 			why(r), wanted);
@@ -236,8 +232,8 @@ void settings_read_value(struct reading *reading, const struct setting *setting,
 	case SETTING_DURATION:
 		read_duration(reading, setting, value, target);
 		break;
-	case SETTING_SIZE:
-		read_size(reading, setting, value, target);
+	case SETTING_AMOUNT:
+		read_amount(reading, setting, value, target);
 		break;
 	case SETTING_COUNT:
 		read_count(reading, setting, value, target);
@@ -294,11 +290,17 @@ static void print_duration(nsec_t duration, FILE *out)
 	fprintf(out, "\"%lld%s\"", (long long)(duration / units[i].length), units[i].name);
 }
 
-static void print_size(uint64_t size, FILE *out)
+static void print_amount(struct amount amount, FILE *out)
 {
 	static const char *const units[] = { "", "kB", "MB", "GB", "TB" };
+	char share[FORMAT_MAX];
+	uint64_t size = amount.bytes;
 	size_t i = 0;
 
+	if (amount.share > 0) {
+		fprintf(out, "\"%s\"", format_amount(amount, share));
+		return;
+	}
 	while (size > 0 && size % 1000 == 0 && i + 1 < ARRAY_SIZE(units)) {
 		size /= 1000;
 		i++;
@@ -371,8 +373,8 @@ void settings_print_value(const struct setting *setting, const void *target, FIL
 	case SETTING_DURATION:
 		print_duration(*(const nsec_t *)target, out);
 		break;
-	case SETTING_SIZE:
-		print_size(*(const uint64_t *)target, out);
+	case SETTING_AMOUNT:
+		print_amount(*(const struct amount *)target, out);
 		break;
 	case SETTING_COUNT:
 		fprintf(out, "\"%llu\"", (unsigned long long)*(const uint64_t *)target);

@@ -6,6 +6,7 @@
 static const char *const reason_names[] = {
 	[REASON_UNUSED] = "unused",
 	[REASON_OVER_SIZE] = "over-size",
+	[REASON_LOW_SPACE] = "low-space",
 	[REASON_KEPT_RULE] = "kept-rule",
 	[REASON_KEPT_LABEL] = "kept-label",
 	[REASON_IN_USE] = "in-use",
@@ -28,6 +29,37 @@ void policy_finish(struct policy *policy)
 	free(policy->rules.items);
 	free(policy->keep_label);
 	*policy = (struct policy){};
+}
+
+static uint64_t limit_of(struct amount amount, const struct space *space)
+{
+	return amount.share > 0 && !space->known ? 0 : amount_of(amount, space->total);
+}
+
+struct limits policy_limits(const struct policy *policy, const struct space *space)
+{
+	uint64_t max = limit_of(policy->max_total_size, space);
+	/* A target that cannot be told is the limit itself: remove less. */
+	bool has_target =
+		policy->has_target && (policy->target_total_size.share == 0 || space->known);
+	uint64_t target = has_target ? amount_of(policy->target_total_size, space->total) : max;
+
+	return (struct limits){
+		.max_total_size = max,
+		.target_total_size = MIN(target, max),
+		.min_free_space = space->known ? limit_of(policy->min_free_space, space) : 0,
+	};
+}
+
+bool policy_needs_space(const struct policy *policy)
+{
+	return policy->max_total_size.share > 0 || amount_is_set(policy->min_free_space) ||
+		(policy->has_target && policy->target_total_size.share > 0);
+}
+
+bool policy_limits_size(const struct policy *policy)
+{
+	return amount_is_set(policy->max_total_size) || amount_is_set(policy->min_free_space);
 }
 
 void plan_finish(struct plan *plan)
@@ -226,7 +258,8 @@ static enum rank rank_of(const struct planner *planner, const struct plan_item *
 {
 	if (item->expired && item->reason == REASON_WITHIN_LIMITS)
 		return RANK_EXPIRED;
-	if (planner->plan->over_size && image_is_dangling(item->image))
+	if ((planner->plan->over_size || planner->plan->low_space) &&
+		image_is_dangling(item->image))
 		return RANK_DANGLING;
 	return RANK_OTHER;
 }
@@ -334,6 +367,14 @@ static uint64_t bytes_missing(const struct plan *plan)
 	return plan->over_size && plan->before > goal ? plan->before - goal : 0;
 }
 
+/* The same for free space. */
+static uint64_t space_missing(const struct plan *plan)
+{
+	uint64_t free = add_saturating(plan->free, plan->reclaims.upper);
+
+	return plan->low_space && free < plan->min_free ? plan->min_free - free : 0;
+}
+
 static enum reason decide(struct planner *planner, struct plan_item *item, uint64_t removed)
 {
 	struct plan *plan = planner->plan;
@@ -349,6 +390,8 @@ static enum reason decide(struct planner *planner, struct plan_item *item, uint6
 		reason = REASON_UNUSED;
 	else if (bytes_missing(plan) > 0)
 		reason = REASON_OVER_SIZE;
+	else if (space_missing(plan) > 0)
+		reason = REASON_LOW_SPACE;
 	else
 		return REASON_WITHIN_LIMITS;
 	if (planner->policy->max_removals > 0 &&
@@ -363,7 +406,13 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 	const struct ledger *ledger, const struct usage *usage, const struct progress *progress,
 	nsec_t now, struct plan *ret)
 {
-	struct plan plan = { .before = usage->images, .target = policy->target_total_size };
+	struct limits limits = policy_limits(policy, &usage->space);
+	struct plan plan = {
+		.before = usage->images,
+		.target = limits.target_total_size,
+		.free = usage->space.free,
+		.min_free = limits.min_free_space,
+	};
 	_cleanup_(planner_finish) struct planner planner = {
 		.policy = policy,
 		.inventory = inventory,
@@ -373,8 +422,9 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 	};
 	struct image *image, *next;
 
-	plan.over_size = usage->known && policy->max_total_size > 0 &&
-		(usage->images > policy->max_total_size || progress->over_size);
+	plan.over_size = usage->known && limits.max_total_size > 0 &&
+		(usage->images > limits.max_total_size || progress->over_size);
+	plan.low_space = usage->space.known && usage->space.free < limits.min_free_space;
 	planner_init(&planner);
 	spread(&planner);
 	plan.items = xcalloc(HASH_COUNT(inventory->images), sizeof(*plan.items));
@@ -395,6 +445,7 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 			plan_removal(&planner, item);
 	}
 	plan.missing = bytes_missing(&plan);
+	plan.missing_space = space_missing(&plan);
 	*ret = plan;
 }
 

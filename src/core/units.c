@@ -149,6 +149,36 @@ int parse_size(const char *text, uint64_t *ret)
 	return multiply(number, unit->factor, ret);
 }
 
+int parse_amount(const char *text, struct amount *ret)
+{
+	struct amount amount = {};
+	struct decimal number;
+	uint64_t share;
+	int r = -EINVAL;
+	const char *rest = parse_decimal(text, &number, &r);
+
+	if (!rest)
+		return r;
+	if (!streq(rest, "%")) {
+		r = parse_size(text, &amount.bytes);
+		if (r < 0)
+			return r;
+	} else {
+		if (multiply(number, AMOUNT_ALL / 100, &share) < 0 || share > AMOUNT_ALL)
+			return -ERANGE;
+		amount.share = (unsigned)share;
+	}
+	*ret = amount;
+	return 0;
+}
+
+uint64_t amount_of(struct amount amount, uint64_t total)
+{
+	if (amount.share == 0)
+		return amount.bytes;
+	return (uint64_t)((unsigned __int128)total * amount.share / AMOUNT_ALL);
+}
+
 int parse_count(const char *text, uint64_t *ret)
 {
 	struct decimal number;
@@ -247,6 +277,20 @@ char *format_size(uint64_t bytes, char buffer[static FORMAT_MAX])
 		unit++;
 	}
 	snprintf(buffer, FORMAT_MAX, "%.3g%s", value, names[unit]);
+	return buffer;
+}
+
+char *format_amount(struct amount amount, char buffer[static FORMAT_MAX])
+{
+	unsigned whole = amount.share / 100, rest = amount.share % 100;
+
+	if (amount.share == 0)
+		return format_size(amount.bytes, buffer);
+	if (rest == 0)
+		snprintf(buffer, FORMAT_MAX, "%u%%", whole);
+	else
+		snprintf(buffer, FORMAT_MAX, rest % 10 ? "%u.%02u%%" : "%u.%u%%", whole,
+			rest % 10 ? rest : rest / 10);
 	return buffer;
 }
 

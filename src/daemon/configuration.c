@@ -17,8 +17,20 @@ int configuration_apply(const struct daemon_options *options, struct settings *s
 		.tls_key = settings->tls_key,
 	};
 
+	int r;
+
 	settings->dry_run = settings->dry_run || options->dry_run;
-	return endpoint_find(&endpoint, ret_endpoint, error);
+	r = endpoint_find(&endpoint, ret_endpoint, error);
+	if (r < 0)
+		return r;
+	if (policy_needs_space(&settings->policy) && !ret_endpoint->unix_socket) {
+		error_set(error,
+			"gc.min_free_space and percentages are of the engine's file system, but "
+			"%s (from %s) is not on this machine",
+			ret_endpoint->url, ret_endpoint->source);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int configuration_load(const struct daemon_options *options, struct settings *ret,

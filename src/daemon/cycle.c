@@ -24,6 +24,7 @@ struct cycle {
 	struct engine_call *measure;
 	struct removing *removing;
 	struct usage usage; /* the last measure, or what is known since */
+	char *space_problem; /* why the engine's file system is not known */
 	bool confirmed; /* by a measure: what layers tell is what the engine counts */
 	bool warned; /* that nothing more can be removed */
 
@@ -33,6 +34,7 @@ struct cycle {
 	ARRAY(struct image_summary) queue; /* the plan's removals */
 	size_t next;
 	uint64_t removed_in_round;
+	struct usage planned; /* what the plan under way was made for */
 	struct bounds freed_in_round; /* by us, as predicted */
 	uint64_t gone; /* the inventory's `gone`, but for what others removed since the plan */
 	unsigned fruitless;
@@ -74,6 +76,7 @@ void cycle_destroy(struct cycle *cycle)
 	if (!cycle)
 		return;
 	cycle_cancel(cycle);
+	free(cycle->space_problem);
 	free(cycle->queue.items);
 	free(cycle);
 }
@@ -88,10 +91,46 @@ const struct usage *cycle_usage(const struct cycle *cycle)
 	return &cycle->usage;
 }
 
+const char *cycle_problem(const struct cycle *cycle)
+{
+	return cycle->space_problem;
+}
+
 static void set_state(struct cycle *cycle, enum cycle_state state)
 {
 	cycle->state = state;
 	cycle->handler.changed(cycle->userdata);
+}
+
+static void set_space_problem(struct cycle *cycle, char *problem)
+{
+	if (problem && !streq(problem, cycle->space_problem))
+		log_error("%s", problem);
+	free(cycle->space_problem);
+	cycle->space_problem = problem;
+}
+
+/* Asks the kernel, not the engine: cheap enough for each decision. */
+static struct limits look_at_space(struct cycle *cycle)
+{
+	const struct policy *policy = cycle->context.policy;
+	_cleanup_error_ struct error error = {};
+	char *problem = NULL;
+
+	cycle->usage.space = (struct space){};
+	if (policy_needs_space(policy) &&
+		engine_space(cycle->context.engine, &cycle->usage.space, &error) < 0)
+		problem = xasprintf(
+			"free space unknown, nothing is collected for its sake: %s", error.message);
+	set_space_problem(cycle, problem);
+	return policy_limits(policy, &cycle->usage.space);
+}
+
+static bool is_space_low(struct cycle *cycle)
+{
+	struct limits limits = look_at_space(cycle);
+
+	return cycle->usage.space.known && cycle->usage.space.free < limits.min_free_space;
 }
 
 /* What layers tell, if that is exact. */
@@ -107,22 +146,32 @@ static bool compute_usage(const struct cycle *cycle, uint64_t *ret)
 
 static void take_measure(struct cycle *cycle, const struct usage *usage)
 {
+	struct space space = cycle->usage.space;
 	uint64_t computed;
 
 	cycle->usage = *usage;
+	cycle->usage.space = space;
 	/* Where there is nothing, nothing is confirmed by it. */
 	cycle->confirmed = usage->known && usage->images > 0 && compute_usage(cycle, &computed) &&
 		computed == usage->images;
 }
 
-bool cycle_is_within_size(struct cycle *cycle)
+bool cycle_is_within_limits(struct cycle *cycle)
 {
+	struct limits limits;
 	uint64_t computed;
 
-	if (!cycle->confirmed || cycle->state != CYCLE_IDLE || !compute_usage(cycle, &computed))
+	if (cycle->state != CYCLE_IDLE)
+		return false;
+	limits = look_at_space(cycle);
+	if (cycle->usage.space.known && cycle->usage.space.free < limits.min_free_space)
+		return false;
+	if (limits.max_total_size == 0)
+		return true;
+	if (!cycle->confirmed || !compute_usage(cycle, &computed))
 		return false;
 	cycle->usage.images = computed;
-	return computed <= cycle->settings->policy.max_total_size;
+	return computed <= limits.max_total_size;
 }
 
 static void start(struct cycle *cycle, enum cycle_trigger trigger);
@@ -144,8 +193,8 @@ static void finish(struct cycle *cycle, int result)
 
 static void make_plan(struct cycle *cycle, const struct usage *usage, struct plan *ret)
 {
-	policy_plan(&cycle->settings->policy, cycle->context.inventory, cycle->context.ledger,
-		usage, &cycle->progress, observe_now(cycle->context.ledger), ret);
+	policy_plan(cycle->context.policy, cycle->context.inventory, cycle->context.ledger, usage,
+		&cycle->progress, observe_now(cycle->context.ledger), ret);
 }
 
 static bool removes_for_real(const struct cycle *cycle)
@@ -156,16 +205,11 @@ static bool removes_for_real(const struct cycle *cycle)
 /* What a person must know, once: the limit is missed, and nothing is left that could be removed. */
 static void warn_if_stuck(struct cycle *cycle, const struct plan *plan)
 {
-	bool stuck = plan->removals == 0 && plan->missing > 0 && !plan->capped;
-	char wanted[FORMAT_MAX], target[FORMAT_MAX];
+	bool stuck = plan->removals == 0 && !plan->capped &&
+		(plan->missing > 0 || plan->missing_space > 0);
 
-	if (stuck && !cycle->warned) {
-		_cleanup_free_ char *kept = describe_kept(plan);
-
-		log_warning("images take %s more than %s, and nothing is left to remove: %s",
-			format_size(plan->missing, wanted), format_size(plan->target, target),
-			kept);
-	}
+	if (stuck && !cycle->warned)
+		report_stuck(plan);
 	cycle->warned = stuck;
 }
 
@@ -177,6 +221,7 @@ static void take_removals(struct cycle *cycle, const struct plan *plan)
 	cycle->removed_in_round = 0;
 	cycle->freed_in_round = (struct bounds){};
 	cycle->gone = cycle->context.inventory->gone;
+	cycle->planned = cycle->usage;
 	for (size_t i = 0; i < plan->count; i++)
 		if (reason_removes(plan->items[i].reason))
 			*array_push(&cycle->queue) = summary_of(&plan->items[i]);
@@ -186,6 +231,7 @@ static void plan_and_remove(struct cycle *cycle)
 {
 	_cleanup_(plan_finish) struct plan plan = {};
 
+	look_at_space(cycle);
 	make_plan(cycle, &cycle->usage, &plan);
 	cycle->progress.over_size = plan.over_size;
 	warn_if_stuck(cycle, &plan);
@@ -227,23 +273,30 @@ static void check_prediction(const struct cycle *cycle, const struct usage *befo
 		cycle->freed_in_round.lower, cycle->freed_in_round.upper);
 }
 
-/* After a round: was anything freed, and is there more to do? */
-static void on_verified(void *userdata, struct engine_answer *answer)
+static bool has_freed_space(const struct cycle *cycle)
 {
-	struct cycle *cycle = userdata;
-	const struct usage before = cycle->usage;
+	const struct space *before = &cycle->planned.space, *after = &cycle->usage.space;
 
-	cycle->measure = NULL;
-	if (answer->result != ENGINE_OK) {
-		log_error("cannot tell what was freed: %s", answer->message);
-		take_measure(cycle, &(struct usage){});
-		finish(cycle, answer->result < 0 ? answer->result : -1);
-		return;
-	}
-	take_measure(cycle, &answer->usage);
-	check_prediction(cycle, &before);
-	cycle->fruitless = answer->usage.images < before.images ? 0 : cycle->fruitless + 1;
-	if (cycle->failure < 0 || !cycle->progress.over_size || !has_changed_anything(cycle)) {
+	return before->known && after->known && after->free > before->free;
+}
+
+static bool has_freed_anything(const struct cycle *cycle)
+{
+	const struct usage *before = &cycle->planned, *after = &cycle->usage;
+
+	return (before->known && after->known && after->images < before->images) ||
+		has_freed_space(cycle);
+}
+
+/* Was anything freed, and is there more to do? */
+static void end_round(struct cycle *cycle)
+{
+	/* One that is slow to show it will be looked at again after the events of the removals. */
+	bool low = is_space_low(cycle) && has_freed_space(cycle);
+
+	cycle->fruitless = has_freed_anything(cycle) ? 0 : cycle->fruitless + 1;
+	if (cycle->failure < 0 || !(cycle->progress.over_size || low) ||
+		!has_changed_anything(cycle)) {
 		finish(cycle, cycle->failure);
 		return;
 	}
@@ -256,10 +309,26 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 	plan_and_remove(cycle);
 }
 
+static void on_verified(void *userdata, struct engine_answer *answer)
+{
+	struct cycle *cycle = userdata;
+
+	cycle->measure = NULL;
+	if (answer->result != ENGINE_OK) {
+		log_error("cannot tell what was freed: %s", answer->message);
+		take_measure(cycle, &(struct usage){});
+		finish(cycle, answer->result < 0 ? answer->result : -1);
+		return;
+	}
+	take_measure(cycle, &answer->usage);
+	check_prediction(cycle, &cycle->planned);
+	end_round(cycle);
+}
+
 static void verify(struct cycle *cycle)
 {
 	if (!cycle->usage.known || !has_changed_anything(cycle)) {
-		finish(cycle, cycle->failure);
+		end_round(cycle);
 		return;
 	}
 	set_state(cycle, CYCLE_VERIFY);
@@ -310,15 +379,22 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
 }
 
 /*
- * Whether images still take too much for sure, whatever has gone since the measure, by our hand or
- * by another's.
+ * Whether images still take too much, or leave too little, for sure, whatever has gone since the
+ * measure, by our hand or by another's.
  */
-static bool is_surely_over(const struct cycle *cycle)
+static bool is_surely_needed(struct cycle *cycle, enum reason reason)
 {
 	uint64_t freed = add_saturating(cycle->freed_in_round.upper, gone_by_others(cycle));
+	struct limits limits;
 
+	/* A file system can be slow to show what it got back: both must say that it is low. */
+	if (reason == REASON_LOW_SPACE && !is_space_low(cycle))
+		return false;
+	limits = policy_limits(cycle->context.policy, &cycle->usage.space);
+	if (reason == REASON_LOW_SPACE)
+		return add_saturating(cycle->planned.space.free, freed) < limits.min_free_space;
 	return cycle->usage.images > freed &&
-		cycle->usage.images - freed > cycle->context.policy->target_total_size;
+		cycle->usage.images - freed > limits.target_total_size;
 }
 
 /* Skips what is gone or may not go any more. */
@@ -333,7 +409,8 @@ static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
 		return false;
 	reason = policy_check(context->policy, context->ledger, image, summary->reason,
 		observe_now(cycle->context.ledger));
-	if (reason == REASON_OVER_SIZE && !is_surely_over(cycle))
+	if ((reason == REASON_OVER_SIZE || reason == REASON_LOW_SPACE) &&
+		!is_surely_needed(cycle, reason))
 		return false; /* the next measure will tell */
 	if (reason_removes(reason))
 		return true;
@@ -371,7 +448,7 @@ static void on_measured(void *userdata, struct engine_answer *answer)
 	} else {
 		take_measure(cycle, &(struct usage){});
 		/* The age rule does without; without a limit it was for people only. */
-		if (cycle->settings->policy.max_total_size > 0) {
+		if (amount_is_set(cycle->context.policy->max_total_size)) {
 			log_error("disk usage unknown, images are not collected by size: %s",
 				answer->message);
 			cycle->failure = -1;
@@ -387,9 +464,10 @@ static bool needs_measure(struct cycle *cycle)
 {
 	_cleanup_(plan_finish) struct plan plan = {};
 
-	if (cycle->settings->policy.max_total_size > 0 || cycle->trigger != TRIGGER_TIMER)
+	if (look_at_space(cycle).max_total_size > 0 || cycle->trigger == TRIGGER_START ||
+		cycle->trigger == TRIGGER_REQUEST)
 		return true;
-	make_plan(cycle, &(struct usage){}, &plan);
+	make_plan(cycle, &(struct usage){ .space = cycle->usage.space }, &plan);
 	return plan.removals > 0;
 }
 

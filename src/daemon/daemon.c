@@ -42,6 +42,14 @@ struct daemon {
 	int exit_code;
 };
 
+/* What persists until somebody does something about it; NULL if nothing does. */
+static const char *find_problem(const struct daemon *daemon)
+{
+	if (daemon->store.problem)
+		return daemon->store.problem;
+	return daemon->config_problem ? daemon->config_problem : cycle_problem(daemon->cycle);
+}
+
 static void update_status(struct daemon *daemon)
 {
 	struct status status = {
@@ -53,7 +61,7 @@ static void update_status(struct daemon *daemon)
 		.cycle = cycle_state(daemon->cycle),
 		.watching = daemon->watching && watch_is_loaded(daemon->watch),
 		.away = daemon->away,
-		.problem = daemon->store.problem ? daemon->store.problem : daemon->config_problem,
+		.problem = find_problem(daemon),
 	};
 	char *text = status_describe(&status);
 
@@ -159,6 +167,9 @@ static void on_event(void *userdata, const struct engine_event *event)
 	observe_now(&daemon->ledger);
 	watch_event(daemon->watch, event);
 	store_note(&daemon->store);
+	/* Containers fill the disk as well. */
+	if (amount_is_set(daemon->settings.policy.min_free_space))
+		schedule_grown(daemon->schedule, observe_now(&daemon->ledger));
 }
 
 static void on_broken(void *userdata)
@@ -248,7 +259,7 @@ static void on_grown(void *userdata)
 	struct daemon *daemon = userdata;
 
 	learned(daemon);
-	if (daemon->settings.policy.max_total_size > 0)
+	if (policy_limits_size(&daemon->settings.policy))
 		schedule_grown(daemon->schedule, observe_now(&daemon->ledger));
 }
 
@@ -317,7 +328,7 @@ static void on_quiet(void *userdata)
 	struct daemon *daemon = userdata;
 
 	observe_now(&daemon->ledger);
-	if (cycle_is_within_size(daemon->cycle))
+	if (cycle_is_within_limits(daemon->cycle))
 		update_status(daemon);
 	else
 		cycle_trigger(daemon->cycle, TRIGGER_SIZE);

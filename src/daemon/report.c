@@ -93,6 +93,22 @@ char *describe_kept(const struct plan *plan)
 	return strings_join(&parts, ", ");
 }
 
+void report_stuck(const struct plan *plan)
+{
+	_cleanup_free_ char *kept = describe_kept(plan);
+	char missing[FORMAT_MAX], limit[FORMAT_MAX];
+
+	if (plan->missing > 0)
+		log_warning("images take %s more than %s, and nothing is left to remove: %s",
+			format_size(plan->missing, missing), format_size(plan->target, limit),
+			kept);
+	if (plan->missing_space > 0)
+		log_warning("the engine's file system has %s less than %s free, and nothing is "
+			    "left to remove: %s",
+			format_size(plan->missing_space, missing),
+			format_size(plan->min_free, limit), kept);
+}
+
 void report_plan(const struct plan *plan, const char *why_nothing_happens)
 {
 	_cleanup_free_ char *kept = describe_kept(plan);
@@ -111,7 +127,9 @@ void report_plan(const struct plan *plan, const char *why_nothing_happens)
 	}
 	log_info("plan: would remove %zu of %zu images%s%s%s (%s)", plan->removals, plan->count,
 		*kept ? "; kept: " : "", kept,
-		plan->missing == 0 && plan->over_size && !bounds_are_exact(&plan->reclaims)
+		plan->missing == 0 && plan->missing_space == 0 &&
+				(plan->over_size || plan->low_space) &&
+				!bounds_are_exact(&plan->reclaims)
 			? "; more may follow after a measure"
 			: "",
 		why_nothing_happens);

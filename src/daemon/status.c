@@ -18,15 +18,21 @@ static size_t count_managed(const struct status *status)
 
 static char *describe_usage(const struct status *status)
 {
-	uint64_t limit = status->settings->policy.max_total_size;
-	char used[FORMAT_MAX], most[FORMAT_MAX];
+	const struct usage *usage = status->usage;
+	struct limits limits = policy_limits(&status->settings->policy, &usage->space);
+	char used[FORMAT_MAX], most[FORMAT_MAX], free[FORMAT_MAX], least[FORMAT_MAX];
+	_cleanup_strings_ struct strings parts = {};
 
-	if (!status->usage->known)
-		return xstrdup("");
-	if (limit == 0)
-		return xasprintf(", %s used", format_size(status->usage->images, used));
-	return xasprintf(", %s of %s used", format_size(status->usage->images, used),
-		format_size(limit, most));
+	strings_add(&parts, "");
+	if (usage->known && limits.max_total_size > 0)
+		strings_addf(&parts, "%s of %s used", format_size(usage->images, used),
+			format_size(limits.max_total_size, most));
+	else if (usage->known)
+		strings_addf(&parts, "%s used", format_size(usage->images, used));
+	if (limits.min_free_space > 0)
+		strings_addf(&parts, "%s free (%s wanted)", format_size(usage->space.free, free),
+			format_size(limits.min_free_space, least));
+	return strings_join(&parts, ", ");
 }
 
 static char *describe_mode(const struct status *status)
@@ -68,24 +74,25 @@ char *status_describe(const struct status *status)
 char *status_describe_limits(const struct settings *settings)
 {
 	const struct policy *policy = &settings->policy;
-	char unused[FORMAT_MAX], most[FORMAT_MAX], target[FORMAT_MAX], grace[FORMAT_MAX],
-		interval[FORMAT_MAX];
+	char unused[FORMAT_MAX], most[FORMAT_MAX], target[FORMAT_MAX], least[FORMAT_MAX],
+		grace[FORMAT_MAX], interval[FORMAT_MAX];
 	_cleanup_strings_ struct strings parts = {};
 	_cleanup_free_ char *joined = NULL;
 
 	if (policy->max_unused > 0)
 		strings_addf(&parts, "what is unused for more than %s",
 			format_duration(policy->max_unused, unused));
-	if (policy->max_total_size > 0 && policy->target_total_size < policy->max_total_size)
+	if (amount_is_set(policy->max_total_size))
 		strings_addf(&parts,
-			"what is least recently used while all images take more than %s, down to "
-			"%s",
-			format_size(policy->max_total_size, most),
-			format_size(policy->target_total_size, target));
-	else if (policy->max_total_size > 0)
+			"what is least recently used while all images take more than %s%s%s",
+			format_amount(policy->max_total_size, most),
+			policy->has_target ? ", down to " : "",
+			policy->has_target ? format_amount(policy->target_total_size, target) : "");
+	if (amount_is_set(policy->min_free_space))
 		strings_addf(&parts,
-			"what is least recently used while all images take more than %s",
-			format_size(policy->max_total_size, most));
+			"what is least recently used while less than %s is free on the engine's "
+			"file system",
+			format_amount(policy->min_free_space, least));
 	if (parts.count == 0)
 		strings_add(&parts, "nothing (no limit is set)");
 	joined = strings_join(&parts, ", and ");

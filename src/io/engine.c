@@ -8,6 +8,7 @@
 
 #include "codec/event_json.h"
 #include "io/api_version.h"
+#include "io/files.h"
 
 #define LIST_MAX ((size_t)256 << 20)
 #define OBJECT_MAX ((size_t)16 << 20)
@@ -156,6 +157,22 @@ char *engine_identity(const struct engine *engine)
 bool engine_has_graph_driver(const struct engine *engine)
 {
 	return !engine->info.is_containerd && !engine->version.is_podman;
+}
+
+int engine_space(const struct engine *engine, struct space *ret, struct error *error)
+{
+	const char *path = engine->info.root_directory;
+	int r;
+
+	if (!engine->endpoint.unix_socket || engine->info.is_in_vm) {
+		error_set(error, "%s is not on this machine", engine->endpoint.url);
+		return -EREMOTE;
+	}
+	r = path && *path ? file_system_space(path, ret) : -ENOENT;
+	if (r < 0)
+		error_set(error, "root directory of %s: %s: %s", engine->endpoint.url,
+			path ? path : "", strerror(-r));
+	return r;
 }
 
 /* The call is over: whatever the callback does, it is out of its reach. */

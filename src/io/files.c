@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static void closep(int *fd)
@@ -45,6 +46,20 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_length)
 	data[length] = '\0';
 	*ret = TAKE_PTR(data);
 	*ret_length = length;
+	return 0;
+}
+
+int file_system_space(const char *path, struct space *ret)
+{
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) < 0)
+		return -errno;
+	*ret = (struct space){
+		.known = true,
+		.total = (uint64_t)fs.f_blocks * fs.f_frsize,
+		.free = (uint64_t)fs.f_bavail * fs.f_frsize,
+	};
 	return 0;
 }
 

@@ -21,6 +21,7 @@ import pytest
 
 from daemon import Daemon, end_leftovers
 from engines import Engine
+from mounts import Mounts
 from real_engine import RealEngine
 from scripted_engine import ScriptedEngine
 
@@ -115,6 +116,20 @@ def scripted_engine(directory: Path) -> Iterator[Callable[..., ScriptedEngine]]:
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture
+def mounts() -> Iterator[Callable[..., Mounts]]:
+    """Makes a mount namespace, or uses that of a process, given as its /proc/PID."""
+    made: list[Mounts] = []
+
+    def make(namespace: str | None = None) -> Mounts:
+        made.append(Mounts(namespace))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

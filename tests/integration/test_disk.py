@@ -8,59 +8,27 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from daemon import OWN_DEATH, Daemon
+from daemon import Daemon
 from engines import Engine
+from mounts import Mounts
 from real_engine import RealEngine
 from scenes import Pulled, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
-MakeMounts = Callable[..., "Mounts"]
+MakeMounts = Callable[..., Mounts]
 
 SETTINGS = {"images": {"manage": ["pulled", "existing"]}}
 TWO_IMAGES, ONE_IMAGE = "2500kB", "1500kB"
 """Limits below which so many of a megabyte fit."""
 RETRIED_WITHIN = 15.0
 """Writes are tried every 5 s."""
-
-
-class Mounts:
-    """A mount namespace: mounts made here are seen only by processes that enter it."""
-
-    def __init__(self, namespace: str | None = None) -> None:
-        self._process = None if namespace else subprocess.Popen(
-            [*OWN_DEATH, "unshare", "--mount", "--propagation", "private",
-             "sh", "-c", "echo ready; exec cat"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self._process:
-            assert self._process.stdout
-            assert self._process.stdout.readline() == "ready\n", "unshare --mount"
-            namespace = f"/proc/{self._process.pid}"
-        self._root = Path(f"{namespace}/root")
-        self.enter = ("nsenter", f"--mount={namespace}/ns/mnt", "--")
-        """Put before a command, it runs there; its PID stays the same."""
-
-    def inside(self, path: Path) -> Path:
-        """A path as it is there, for processes that are not."""
-        return self._root / path.relative_to("/")
-
-    def mount(self, *arguments: str) -> None:
-        subprocess.run([*self.enter, "mount", *arguments], check=True)
-
-    def umount(self, path: Path) -> None:
-        subprocess.run([*self.enter, "umount", str(path)], check=True)
-
-    def close(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.communicate()
 
 
 class Disk:
@@ -133,20 +101,6 @@ def fill(path: Path) -> None:
                     file.write(bytes(size))
             except OSError:
                 continue
-
-
-@pytest.fixture
-def mounts() -> Iterator[MakeMounts]:
-    """Makes a mount namespace, or uses that of a process, given as its /proc/PID."""
-    made: list[Mounts] = []
-
-    def make(namespace: str | None = None) -> Mounts:
-        made.append(Mounts(namespace))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 @pytest.fixture

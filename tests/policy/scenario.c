@@ -52,6 +52,15 @@ static uint64_t to_size(struct reader *reader, const char *word)
 	return size;
 }
 
+static struct amount to_amount(struct reader *reader, const char *word)
+{
+	struct amount amount;
+
+	if (parse_amount(word, &amount) < 0)
+		fail(reader, "no size and no percentage", word);
+	return amount;
+}
+
 static enum origin to_origin(struct reader *reader, const char *word)
 {
 	enum origin origin;
@@ -197,10 +206,16 @@ static void read_statement(struct reader *reader, const char *key, char **rest)
 	} else if (streq(key, "grace")) {
 		policy->grace = to_duration(reader, next_word(reader, rest));
 	} else if (streq(key, "max_total_size")) {
-		policy->max_total_size = to_size(reader, next_word(reader, rest));
-		policy->target_total_size = policy->max_total_size;
+		policy->max_total_size = to_amount(reader, next_word(reader, rest));
 	} else if (streq(key, "target_total_size")) {
-		policy->target_total_size = to_size(reader, next_word(reader, rest));
+		policy->target_total_size = to_amount(reader, next_word(reader, rest));
+		policy->has_target = true;
+	} else if (streq(key, "min_free_space")) {
+		policy->min_free_space = to_amount(reader, next_word(reader, rest));
+	} else if (streq(key, "space")) {
+		world->usage.space.known = true;
+		world->usage.space.free = to_size(reader, next_word(reader, rest));
+		world->usage.space.total = to_size(reader, next_word(reader, rest));
 	} else if (streq(key, "max_removals")) {
 		policy->max_removals = to_size(reader, next_word(reader, rest));
 	} else if (streq(key, "usage")) {
@@ -266,6 +281,12 @@ static void print_plan(const struct plan *plan)
 			format_size(plan->target, upper));
 		if (plan->missing > 0)
 			printf(", %s too much", format_size(plan->missing, lower));
+	}
+	if (plan->low_space) {
+		printf("; %s free, wanted %s", format_size(plan->free, lower),
+			format_size(plan->min_free, upper));
+		if (plan->missing_space > 0)
+			printf(", %s too little", format_size(plan->missing_space, lower));
 	}
 	printf("%s\n", plan->capped ? "; capped" : "");
 }

@@ -11,13 +11,14 @@ static enum reason check(struct world *w, const char *name, enum reason planned)
 
 static void test_reasons_have_the_words_of_the_contract(void **state)
 {
-	static const char *const words[] = { "unused", "over-size", "kept-rule", "kept-label",
-		"in-use", "unmanaged", "grace", "has-children", "failed", "within-limits" };
+	static const char *const words[] = { "unused", "over-size", "low-space", "kept-rule",
+		"kept-label", "in-use", "unmanaged", "grace", "has-children", "failed",
+		"within-limits" };
 
 	assert_int_equal(ARRAY_SIZE(words), REASON_COUNT);
 	for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
 		assert_string_equal(reason_name(reason), words[reason]);
-		assert_int_equal(reason_removes(reason), reason <= REASON_OVER_SIZE);
+		assert_int_equal(reason_removes(reason), reason <= REASON_LOW_SPACE);
 	}
 }
 
@@ -113,7 +114,7 @@ static void test_b23_the_plan_tells_the_same_reasons(void **state)
 	struct world *w = *state;
 	struct image *image;
 
-	w->policy.max_total_size = w->policy.target_total_size = 1;
+	world_limit(w, 1);
 	world_measure(w, GB);
 	world_rule(w, "a:1")->keep = true;
 	image = world_add(w, .name = "a", .tags = "a:1",
@@ -175,7 +176,7 @@ static void test_b23_grace_beats_every_rule(void **state)
 
 	rule->has_max_unused = true;
 	rule->max_unused = MINUTE;
-	w->policy.max_total_size = w->policy.target_total_size = 1;
+	world_limit(w, 1);
 	world_measure(w, 100 * GB);
 	world_add(w, .name = "a", .tags = "a", .size = GB, .idle = HOUR - 1);
 	world_add(w, .name = "b", .tags = "b", .size = GB, .idle = HOUR);
@@ -221,7 +222,7 @@ static void test_b22_usage_unknown_leaves_the_age_rule_at_work(void **state)
 	struct world *w = *state;
 
 	w->policy.max_unused = DAY;
-	w->policy.max_total_size = w->policy.target_total_size = GB;
+	world_limit(w, GB);
 	w->usage.images = 100 * GB; /* an old figure: known is false */
 	w->progress.over_size = true;
 	world_add(w, .name = "a", .tags = "a", .size = GB, .idle = WEEK);
@@ -247,7 +248,7 @@ static void test_max_removals_caps_all_rules_together(void **state)
 	struct world *w = *state;
 
 	w->policy.max_unused = WEEK;
-	w->policy.max_total_size = w->policy.target_total_size = GB;
+	world_limit(w, GB);
 	w->policy.max_removals = 2;
 	world_measure(w, 10 * GB);
 	world_add(w, .name = "a", .tags = "a", .size = MB, .idle = 3 * WEEK);

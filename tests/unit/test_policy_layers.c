@@ -18,7 +18,7 @@ static int setup(void **state)
 	world_setup(state);
 	w = *state;
 	w->inventory.counts_layers = true;
-	w->policy.max_total_size = w->policy.target_total_size = 1;
+	world_limit(w, 1);
 	return 0;
 }
 
@@ -205,10 +205,10 @@ static void test_b24_b26_random_forests_against_brute_force(void **state)
 		plant(w, &forest);
 		usage = usage_of(&forest);
 		target = usage * (uint64_t)(rand() % 100) / 100;
-		w->policy.max_total_size = w->policy.target_total_size = MAX(target, (uint64_t)1);
+		world_limit(w, MAX(target, (uint64_t)1));
 		world_measure(w, usage);
 		free(world_plan(w));
-		check_plan(w, &forest, w->policy.target_total_size);
+		check_plan(w, &forest, w->policy.max_total_size.bytes);
 		world_teardown(&made);
 	}
 }

@@ -11,7 +11,7 @@ static int setup(void **state)
 
 	world_setup(state);
 	w = *state;
-	w->policy.max_total_size = w->policy.target_total_size = 1;
+	world_limit(w, 1);
 	world_measure(w, 1000 * GB);
 	return 0;
 }
@@ -103,7 +103,7 @@ static void test_b8_protects_by_age_and_by_grace(void **state)
 {
 	struct world *w = *state;
 
-	w->policy.max_total_size = 0;
+	world_limit(w, 0);
 	w->policy.max_unused = WEEK;
 	world_add(w, .name = "a", .tags = "a", .idle = 4 * WEEK, .layers = "1");
 	world_add(w, .name = "b", .tags = "b", .idle = DAY, .layers = "1 2", .origin = "built");

@@ -12,8 +12,8 @@ static int setup(void **state)
 
 	world_setup(state);
 	w = *state;
-	w->policy.max_total_size = 10 * GB;
-	w->policy.target_total_size = 8 * GB;
+	world_limit(w, 10 * GB);
+	world_target(w, 8 * GB);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		world_add(w, .name = names[i], .tags = names[i], .size = GB,
 			.idle = (nsec_t)(ARRAY_SIZE(names) - i) * DAY);
@@ -51,7 +51,7 @@ static void test_b24_stops_at_the_target_exactly(void **state)
 {
 	struct world *w = *state;
 
-	w->policy.target_total_size = 9 * GB;
+	world_target(w, 9 * GB);
 	world_measure(w, 11 * GB);
 	assert_plan(w, "a=over-size b=over-size c=within-limits d=within-limits");
 }
@@ -169,7 +169,7 @@ static void test_b24_huge_figures_do_not_wrap(void **state)
 {
 	struct world *w = *state;
 
-	w->policy.max_total_size = w->policy.target_total_size = INT64_MAX - 1;
+	world_limit(w, INT64_MAX - 1);
 	world_image(w, "a")->size = INT64_MAX;
 	world_image(w, "b")->size = INT64_MAX;
 	world_measure(w, INT64_MAX);
@@ -183,7 +183,7 @@ static void test_b24_what_goes_by_age_does_not_wrap_either(void **state)
 
 	/* An engine that talks nonsense must not make us remove what is within limits. */
 	w->policy.max_unused = HOUR;
-	w->policy.max_total_size = w->policy.target_total_size = 8 * GB;
+	world_limit(w, 8 * GB);
 	world_image(w, "a")->size = UINT64_MAX - 8 * GB;
 	world_image(w, "b")->size = 8 * GB;
 	world_add(w, .name = "e", .tags = "e", .size = GB, .idle = HOUR);

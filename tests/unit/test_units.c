@@ -186,6 +186,46 @@ static void test_sizes_malformed_or_too_large(void **state)
 	check_sizes(parse_size, cases, ARRAY_SIZE(cases));
 }
 
+static void test_amounts(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		uint64_t of_thousand;
+		const char *printed;
+	} cases[] = {
+		{ "80%", 0, 800, "80%" },
+		{ "12.5%", 0, 125, "12.5%" },
+		{ "0.01%", 0, 0, "0.01%" },
+		{ "12.345%", 0, 123, "12.34%" },
+		{ "100%", 0, 1000, "100%" },
+		{ "0%", 0, 0, "0B" },
+		{ "2kB", 0, 2000, "2kB" },
+		{ "100.01%", -ERANGE, 0, NULL },
+		{ "18446744073709551616%", -ERANGE, 0, NULL },
+		{ "%", -EINVAL, 0, NULL },
+		{ "-1%", -EINVAL, 0, NULL },
+		{ "1 %", -EINVAL, 0, NULL },
+		{ "1%B", -EINVAL, 0, NULL },
+	};
+	char buffer[FORMAT_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct amount amount = { .bytes = 7 };
+		int r = parse_amount(cases[i].text, &amount);
+
+		if (r != cases[i].result)
+			fail_msg("\"%s\": %d, should be %d", cases[i].text, r, cases[i].result);
+		if (r < 0) {
+			assert_int_equal(amount.bytes, 7);
+			continue;
+		}
+		assert_int_equal(amount_of(amount, 1000), cases[i].of_thousand);
+		assert_string_equal(format_amount(amount, buffer), cases[i].printed);
+	}
+	assert_int_equal(amount_of((struct amount){ .share = AMOUNT_ALL }, UINT64_MAX), UINT64_MAX);
+}
+
 static void test_counts_parse(void **state)
 {
 	static const struct size_case cases[] = {
@@ -341,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_durations_overflow),
 		cmocka_unit_test(test_sizes_parse),
 		cmocka_unit_test(test_sizes_malformed_or_too_large),
+		cmocka_unit_test(test_amounts),
 		cmocka_unit_test(test_counts_parse),
 		cmocka_unit_test(test_times_parse),
 		cmocka_unit_test(test_times_malformed_or_out_of_range),

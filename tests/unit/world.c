@@ -188,9 +188,22 @@ struct rule *world_rule(struct world *world, const char *match)
 	return rule;
 }
 
+void world_limit(struct world *world, uint64_t bytes)
+{
+	world->policy.max_total_size.bytes = bytes;
+	world->policy.has_target = false;
+}
+
+void world_target(struct world *world, uint64_t bytes)
+{
+	world->policy.target_total_size.bytes = bytes;
+	world->policy.has_target = true;
+}
+
 void world_measure(struct world *world, uint64_t bytes)
 {
-	world->usage = (struct usage){ .known = true, .images = bytes };
+	world->usage.known = true;
+	world->usage.images = bytes;
 }
 
 char *world_plan(struct world *world)

@@ -79,6 +79,12 @@ void world_run(struct world *world, const char *container, const char *name);
 /* A rule for all origins, after those before it. Good until the next one. */
 struct rule *world_rule(struct world *world, const char *match);
 
+/* The limit by size, which is the target as well. */
+void world_limit(struct world *world, uint64_t bytes);
+
+/* Another target. */
+void world_target(struct world *world, uint64_t bytes);
+
 /* The engine has measured this. */
 void world_measure(struct world *world, uint64_t bytes);
 

@@ -21,10 +21,10 @@ static void test_defaults(void **state)
 	settings_init(&s);
 	assert_false(s.enabled);
 	assert_nsec_equal(s.policy.max_unused, 4 * WEEK);
-	assert_int_equal(s.policy.max_total_size, 0);
-	assert_int_equal(s.policy.target_total_size, 0);
-	assert_false(s.has_target);
-	assert_int_equal(s.min_free_space, 0);
+	assert_int_equal(s.policy.max_total_size.bytes, 0);
+	assert_false(s.policy.has_target);
+	assert_false(s.policy.has_target);
+	assert_false(amount_is_set(s.policy.min_free_space));
 	assert_nsec_equal(s.policy.grace, HOUR);
 	assert_nsec_equal(s.interval, HOUR);
 	assert_nsec_equal(s.settle, 5 * NSEC_PER_SEC);
@@ -49,7 +49,7 @@ static void test_defaults(void **state)
 
 static const char every_key[] =
 	"gc: { enabled = true; max_unused = \"1d12h\"; max_total_size = \"1.5GB\";\n"
-	"      target_total_size = \"1GB\"; min_free_space = \"0\"; grace = \"2m\";\n"
+	"      target_total_size = \"1GB\"; min_free_space = \"10%\"; grace = \"2m\";\n"
 	"      interval = \"90s\"; settle = \"250ms\"; max_removals = \"10\"; dry_run = true; };\n"
 	"images: { manage = [ \"built\", \"loaded\", \"existing\" ]; keep_label = \"mine\";\n"
 	"          rules = ( { match = \"base/*\"; keep = true; },\n"
@@ -68,9 +68,10 @@ static void assert_every_key(const struct settings *s)
 
 	assert_true(s->enabled);
 	assert_nsec_equal(s->policy.max_unused, 36 * HOUR);
-	assert_int_equal(s->policy.max_total_size, 1500 * MB);
-	assert_int_equal(s->policy.target_total_size, GB);
-	assert_true(s->has_target);
+	assert_int_equal(s->policy.max_total_size.bytes, 1500 * MB);
+	assert_int_equal(s->policy.target_total_size.bytes, GB);
+	assert_int_equal(s->policy.min_free_space.share, 1000);
+	assert_true(s->policy.has_target);
 	assert_nsec_equal(s->policy.grace, 2 * MINUTE);
 	assert_nsec_equal(s->interval, 90 * NSEC_PER_SEC);
 	assert_nsec_equal(s->settle, 250 * NSEC_PER_MSEC);
@@ -144,7 +145,7 @@ static void test_the_printed_defaults_are_those_of_an_empty_file(void **state)
 	parse(text, &again);
 	twice = settings_print(&again);
 	assert_string_equal(twice, text);
-	assert_false(again.has_target);
+	assert_false(again.policy.has_target);
 	for (size_t i = 0; i < settings_count; i++) {
 		const char *dot = strchr(settings_table[i].path, '.');
 		_cleanup_free_ char *line = xasprintf("%s = %s;\n",
@@ -189,14 +190,46 @@ static void test_values_lose_nothing_when_printed(void **state)
 
 		settings_init(&s);
 		s.policy.grace = durations[i % ARRAY_SIZE(durations)];
-		s.policy.max_total_size = sizes[i % ARRAY_SIZE(sizes)];
+		s.policy.max_total_size.bytes = sizes[i % ARRAY_SIZE(sizes)];
 		s.policy.max_removals = sizes[i % ARRAY_SIZE(sizes)];
 		text = settings_print(&s);
 		parse(text, &again);
 		assert_nsec_equal(again.policy.grace, s.policy.grace);
-		assert_int_equal(again.policy.max_total_size, s.policy.max_total_size);
+		assert_int_equal(again.policy.max_total_size.bytes, s.policy.max_total_size.bytes);
 		assert_int_equal(again.policy.max_removals, s.policy.max_removals);
 	}
+}
+
+static void test_percentages_print_as_they_are_read(void **state)
+{
+	static const char *const shares[] = { "1%", "12.5%", "12.25%", "12.05%", "80%", "100%" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++) {
+		_cleanup_(settings_finish) struct settings s = {};
+		_cleanup_free_ char *printed = NULL,
+				    *line = xasprintf("min_free_space = \"%s\";", shares[i]),
+				    *text = xasprintf("gc: { %s };", line);
+
+		parse(text, &s);
+		printed = settings_print(&s);
+		assert_non_null(strstr(printed, line));
+		assert_true(policy_needs_space(&s.policy));
+	}
+}
+
+static void test_a_target_in_percent_beside_a_size(void **state)
+{
+	_cleanup_(settings_finish) struct settings s = {};
+	struct space space = { .known = true, .total = 100 * GB };
+
+	parse("gc: { max_total_size = \"60GB\"; target_total_size = \"50%\"; };", &s);
+	assert_true(policy_needs_space(&s.policy));
+	assert_int_equal(policy_limits(&s.policy, &space).target_total_size, 50 * GB);
+	/* Whatever the file system: not above the limit. */
+	space.total = 1000 * GB;
+	assert_int_equal(policy_limits(&s.policy, &space).target_total_size, 60 * GB);
+	space.known = false;
+	assert_int_equal(policy_limits(&s.policy, &space).target_total_size, 60 * GB);
 }
 
 static void test_no_origin_at_all_is_fine(void **state)
@@ -211,6 +244,11 @@ static void test_no_origin_at_all_is_fine(void **state)
 		assert_false(again.policy.manage[origin]);
 		assert_false(again.policy.rules.items[0].origins[origin]);
 	}
+}
+
+static uint64_t target_of(const struct settings *settings)
+{
+	return policy_limits(&settings->policy, &(struct space){}).target_total_size;
 }
 
 static void test_the_target_is_the_maximum_unless_it_is_given(void **state)
@@ -232,12 +270,12 @@ static void test_the_target_is_the_maximum_unless_it_is_given(void **state)
 		_cleanup_free_ char *text = NULL;
 
 		parse(expected[i].text, &s);
-		assert_int_equal(s.policy.target_total_size, expected[i].target);
-		assert_int_equal(s.has_target, expected[i].has_target);
+		assert_int_equal(target_of(&s), expected[i].target);
+		assert_int_equal(s.policy.has_target, expected[i].has_target);
 		text = settings_print(&s);
 		parse(text, &again);
-		assert_int_equal(again.has_target, expected[i].has_target);
-		assert_int_equal(again.policy.target_total_size, expected[i].target);
+		assert_int_equal(again.policy.has_target, expected[i].has_target);
+		assert_int_equal(target_of(&again), expected[i].target);
 	}
 }
 
@@ -287,6 +325,8 @@ int main(void)
 		cmocka_unit_test(test_the_printed_defaults_are_those_of_an_empty_file),
 		cmocka_unit_test(test_odd_strings_survive),
 		cmocka_unit_test(test_values_lose_nothing_when_printed),
+		cmocka_unit_test(test_percentages_print_as_they_are_read),
+		cmocka_unit_test(test_a_target_in_percent_beside_a_size),
 		cmocka_unit_test(test_no_origin_at_all_is_fine),
 		cmocka_unit_test(test_the_target_is_the_maximum_unless_it_is_given),
 		cmocka_unit_test(test_groups_may_come_with_either_sign_and_in_pieces_of_comment),

@@ -23,7 +23,7 @@ static void assert_errors(const char *text, const char *expected)
 }
 
 #define DURATION "must be a duration such as \"36h\" or \"4w\""
-#define SIZE "must be a size such as \"20GB\" or \"512MiB\""
+#define SIZE "must be a size such as \"20GB\" or \"512MiB\", or \"80%\""
 #define COUNT "must be a whole number such as \"10\""
 
 static void test_durations(void **state)
@@ -67,8 +67,6 @@ static void test_sizes_and_counts(void **state)
 		"f.conf:1: gc.max_removals: \"1.5\" is not understood: " COUNT);
 	assert_errors("gc: { max_removals = \"99999999999999999999\"; };",
 		"f.conf:1: gc.max_removals: \"99999999999999999999\" is too large: " COUNT);
-	assert_errors("gc: { min_free_space = \"5GB\"; };",
-		"f.conf:1: gc.min_free_space: only \"0\" in this version");
 }
 
 static void test_bare_numbers_are_refused(void **state)
@@ -154,12 +152,26 @@ static void test_b33_rules(void **state)
 		"f.conf:1: images.rules: a rule that keeps has no limits beside it");
 }
 
+static void test_percentages(void **state)
+{
+	assert_errors("gc: { min_free_space = \"101%\"; };",
+		"f.conf:1: gc.min_free_space: \"101%\" is too large: " SIZE);
+	assert_errors("gc: { min_free_space = \"%\"; };",
+		"f.conf:1: gc.min_free_space: \"%\" is not understood: " SIZE);
+	assert_errors("gc: { min_free_space = \"10 %\"; };",
+		"f.conf:1: gc.min_free_space: \"10 %\" is not understood: " SIZE);
+	assert_errors("gc: { min_free_space = \"10%%\"; };",
+		"f.conf:1: gc.min_free_space: \"10%%\" is not understood: " SIZE);
+}
+
 static void test_contradictions(void **state)
 {
 	assert_errors("gc: { max_total_size = \"5GB\";\n target_total_size = \"6GB\"; };",
 		"f.conf:2: gc.target_total_size: must not be above max_total_size");
 	assert_errors("gc: {\n target_total_size = \"6GB\"; };",
 		"f.conf:2: gc.target_total_size: needs a max_total_size above which it is aimed at");
+	assert_errors("gc: { max_total_size = \"70%\";\n target_total_size = \"70.1%\"; };",
+		"f.conf:2: gc.target_total_size: must not be above max_total_size");
 }
 
 static void test_several_at_once_each_with_its_line(void **state)
@@ -235,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_unknown_keys_and_groups_in_the_wrong_place),
 		cmocka_unit_test(test_b33_rules),
+		cmocka_unit_test(test_percentages),
 		cmocka_unit_test(test_contradictions),
 		cmocka_unit_test(test_several_at_once_each_with_its_line),
 		cmocka_unit_test(test_a_syntax_error_is_told_alone),
