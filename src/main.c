@@ -248,6 +248,8 @@ int main(int argc, char **argv)
 	}
 	switch (line.action) {
 	case ACTION_CHECK_CONFIG:
+		for (size_t i = 0; i < settings.warnings.count; i++)
+			fprintf(stderr, "%s\n", settings.warnings.items[i]);
 		return EXIT_SUCCESS;
 	case ACTION_PRINT_CONFIG:
 		apply_options(&line.options, &settings);

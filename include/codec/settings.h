@@ -47,6 +47,7 @@ struct settings {
 	char *control_socket, *metrics_listen;
 	char *cache_file;
 	char *log_level;
+	struct strings warnings; /* "FILE:LINE: message": what may be a slip */
 };
 
 void settings_finish(struct settings *settings);

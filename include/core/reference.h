@@ -43,3 +43,12 @@ bool reference_match(const char *pattern, const char *canonical);
 
 /* Whether a glob matches a whole text. */
 bool glob_match(const char *pattern, const char *text);
+
+/*
+ * Whether `wide`, for reference_match(), surely matches every reference that `narrow` does. False
+ * where that cannot be told from the patterns.
+ */
+bool reference_pattern_covers(const char *wide, const char *narrow);
+
+/* The same for glob_match() and texts. */
+bool glob_covers(const char *wide, const char *narrow);

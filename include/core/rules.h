@@ -19,8 +19,15 @@ struct treatment rules_apply(
 	const struct policy *policy, const struct image *image, const struct ledger_entry *entry);
 
 /*
- * Rules that protect nothing: no image matches them, or an earlier rule takes all that do. What
- * each was to match, appended to `matches`. A person should know: it may be a slip of the pen.
+ * Whether the rule at this place can never be the first to match: earlier ones surely take all
+ * images that it is for, or it is for none.
  */
-void rules_list_idle_keeps(const struct policy *policy, const struct inventory *inventory,
-	const struct ledger *ledger, struct strings *matches);
+bool rules_shadow(const struct rules *rules, size_t index);
+
+/*
+ * Rules without any image now: none matches, or earlier rules take all that do. What each is to
+ * match, appended to `matches`; with `keeps` those alone that were to protect something. A person
+ * should know: it may be a slip of the pen.
+ */
+void rules_list_idle(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, bool keeps, struct strings *matches);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codec/settings_value.h"
+#include "core/rules.h"
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -89,6 +90,7 @@ void settings_finish(struct settings *settings)
 		if (setting->type == SETTING_STRING || setting->type == SETTING_LEVEL)
 			freep(setting_at(settings, setting));
 	}
+	strings_finish(&settings->warnings);
 	*settings = (struct settings){};
 }
 
@@ -162,6 +164,21 @@ static void check_host(struct reading *reading, const config_t *config)
 			host);
 }
 
+static void check_rules(struct reading *reading, const config_t *config)
+{
+	const struct rules *rules = &reading->settings->policy.rules;
+	config_setting_t *list = config_lookup(config, "images.rules");
+	struct reading warning = *reading;
+
+	warning.errors = &reading->settings->warnings;
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules_shadow(rules, i))
+			settings_complain(&warning, config_setting_get_elem(list, (unsigned)i),
+				"images.rules: the rule for \"%s\" is never used: earlier ones take "
+				"all that it matches",
+				rules->items[i].match);
+}
+
 static void check_whole(struct reading *reading, const config_t *config)
 {
 	const struct policy *policy = &reading->settings->policy;
@@ -221,8 +238,10 @@ int settings_parse(const char *file, const char *text, struct settings *ret, str
 	settings_init(&settings);
 	read_group(&reading, config_root_setting(&config), "");
 	check_host(&reading, &config);
-	if (errors->count == before)
+	if (errors->count == before) {
 		check_whole(&reading, &config);
+		check_rules(&reading, &config);
+	}
 	if (errors->count > before)
 		return -EINVAL;
 	*ret = settings;

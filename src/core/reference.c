@@ -255,3 +255,104 @@ bool reference_match(const char *pattern, const char *canonical)
 	bare = xstrndup(canonical, canonical[length] ? length : find_tag(canonical, length));
 	return glob_match(pattern, bare) || glob_match(pattern, bare + (familiar - canonical));
 }
+
+/* The length of the glob's first element: *, ?, [...] or one character. */
+static size_t element_length(const char *glob)
+{
+	const char *end = glob + 1;
+
+	if (*glob != '[')
+		return 1;
+	if (*end == '!' || *end == '^')
+		end++;
+	if (*end == ']')
+		end++;
+	end = strchr(end, ']');
+	return end ? (size_t)(end - glob) + 1 : 1;
+}
+
+/* Whether an element that is no * matches all that another one matches. */
+static bool element_covers(const char *wide, const char *narrow)
+{
+	size_t length = element_length(wide);
+
+	if (*narrow == '\0' || *narrow == '*')
+		return false;
+	return *wide == '?' ||
+		(length == element_length(narrow) && strncmp(wide, narrow, length) == 0);
+}
+
+/* As one matches a text, with the narrow glob's elements for characters. */
+bool glob_covers(const char *wide, const char *narrow)
+{
+	const char *star = NULL, *resume = NULL;
+
+	while (*narrow) {
+		if (*wide == '*') {
+			star = wide++;
+			resume = narrow;
+		} else if (*wide && element_covers(wide, narrow)) {
+			wide += element_length(wide);
+			narrow += element_length(narrow);
+		} else if (star) {
+			resume += element_length(resume);
+			narrow = resume;
+			wide = star + 1;
+		} else {
+			return false;
+		}
+	}
+	return wide[strspn(wide, "*")] == '\0';
+}
+
+static bool has_wildcards(const char *pattern)
+{
+	return strpbrk(pattern, "*?[");
+}
+
+static bool ends_with_star(const char *pattern)
+{
+	return *pattern && pattern[strlen(pattern) - 1] == '*';
+}
+
+/* The pattern without its tag, where that is the same one for all that it matches; else NULL. */
+static char *drop_plain_tag(const char *pattern)
+{
+	const char *slash = strrchr(pattern, '/'), *colon = strrchr(pattern, ':');
+
+	if (!colon || (slash && colon < slash) || has_wildcards(colon) || strchr(pattern, '@'))
+		return NULL;
+	return xstrndup(pattern, (size_t)(colon - pattern));
+}
+
+/* In the form that the engine would give it; NULL for more than one name. */
+static char *canonicalise_pattern(const char *pattern)
+{
+	char *canonical;
+
+	if (has_wildcards(pattern) || reference_canonicalise(pattern, &canonical) < 0)
+		return NULL;
+	if (!pattern_has_tag(pattern))
+		canonical[find_tag(canonical, strlen(canonical))] = '\0';
+	return canonical;
+}
+
+static bool covers_as_written(const char *wide, const char *narrow)
+{
+	_cleanup_free_ char *bare = NULL;
+
+	/* What has no tag also matches names without theirs; then so must the other one. */
+	if (pattern_has_tag(wide) && !pattern_has_tag(narrow) && !ends_with_star(wide))
+		return false;
+	if (glob_covers(wide, narrow))
+		return true;
+	bare = pattern_has_tag(wide) ? NULL : drop_plain_tag(narrow);
+	return bare && glob_covers(wide, bare);
+}
+
+bool reference_pattern_covers(const char *wide, const char *narrow)
+{
+	_cleanup_free_ char *canonical = canonicalise_pattern(narrow);
+
+	return covers_as_written(wide, narrow) || (canonical && covers_as_written(wide, canonical));
+}

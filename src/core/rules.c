@@ -45,6 +45,81 @@ static bool rule_matches(const struct rule *rule, const struct image *image,
 		(name && reference_match(rule->match, name));
 }
 
+enum match_kind {
+	MATCH_LABEL,
+	MATCH_ID,
+	MATCH_DIGEST,
+	MATCH_NAME,
+};
+
+static enum match_kind kind_of(const char *pattern)
+{
+	_cleanup_free_ char *id = NULL;
+
+	if (strncmp(pattern, "label:", 6) == 0)
+		return MATCH_LABEL;
+	if (strncmp(pattern, "sha256:", 7) == 0 || image_id_normalise(pattern, &id) == 0)
+		return MATCH_ID;
+	return strchr(pattern, '@') ? MATCH_DIGEST : MATCH_NAME;
+}
+
+static bool label_covers(const char *wide, const char *narrow)
+{
+	size_t key = strcspn(wide, "="), narrow_key = strcspn(narrow, "=");
+
+	if (key != narrow_key || strncmp(wide, narrow, key) != 0)
+		return false;
+	return wide[key] == '\0' ||
+		(narrow[key] == '=' && glob_covers(wide + key + 1, narrow + key + 1));
+}
+
+static bool id_covers(const char *wide, const char *narrow)
+{
+	_cleanup_free_ char *wide_id = NULL, *narrow_id = NULL;
+
+	if (image_id_normalise(wide, &wide_id) == 0)
+		wide = wide_id;
+	if (image_id_normalise(narrow, &narrow_id) == 0)
+		narrow = narrow_id;
+	return glob_covers(wide, narrow);
+}
+
+/* Names of different kinds have nothing to do with each other: an image may have none of one. */
+static bool match_covers(const char *wide, const char *narrow)
+{
+	enum match_kind kind = kind_of(narrow);
+
+	if (kind_of(wide) != kind)
+		return false;
+	switch (kind) {
+	case MATCH_LABEL:
+		return label_covers(wide + 6, narrow + 6);
+	case MATCH_ID:
+		return id_covers(wide, narrow);
+	case MATCH_DIGEST:
+		return glob_covers(wide, narrow);
+	case MATCH_NAME:
+		return reference_pattern_covers(wide, narrow);
+	}
+	abort();
+}
+
+bool rules_shadow(const struct rules *rules, size_t index)
+{
+	const struct rule *rule = &rules->items[index];
+
+	for (enum origin origin = 0; origin < ORIGIN_COUNT; origin++) {
+		bool taken = !rule->origins[origin];
+
+		for (size_t i = 0; i < index && !taken; i++)
+			taken = rules->items[i].origins[origin] &&
+				match_covers(rules->items[i].match, rule->match);
+		if (!taken)
+			return false;
+	}
+	return true;
+}
+
 /* A tagged image's digests are no names that anybody chose: see matches_digest(). */
 static const struct strings *names_of(const struct image *image)
 {
@@ -74,18 +149,24 @@ static bool rule_applies(const struct policy *policy, const struct rule *rule,
 	return false;
 }
 
-void rules_list_idle_keeps(const struct policy *policy, const struct inventory *inventory,
-	const struct ledger *ledger, struct strings *matches)
+static bool is_idle(const struct policy *policy, const struct rule *rule,
+	const struct inventory *inventory, const struct ledger *ledger)
+{
+	struct image *image, *next;
+
+	HASH_ITER (hh, inventory->images, image, next)
+		if (rule_applies(policy, rule, image, ledger_find(ledger, image->id)))
+			return false;
+	return true;
+}
+
+void rules_list_idle(const struct policy *policy, const struct inventory *inventory,
+	const struct ledger *ledger, bool keeps, struct strings *matches)
 {
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct rule *rule = &policy->rules.items[i];
-		struct image *image, *next;
-		bool applies = !rule->keep;
 
-		HASH_ITER (hh, inventory->images, image, next)
-			applies = applies ||
-				rule_applies(policy, rule, image, ledger_find(ledger, image->id));
-		if (!applies)
+		if ((rule->keep || !keeps) && is_idle(policy, rule, inventory, ledger))
 			strings_add(matches, rule->match);
 	}
 }

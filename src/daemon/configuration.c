@@ -79,6 +79,8 @@ void configuration_announce(const struct settings *settings)
 {
 	_cleanup_free_ char *limits = status_describe_limits(settings);
 
+	for (size_t i = 0; i < settings->warnings.count; i++)
+		log_warning("%s", settings->warnings.items[i]);
 	if (*settings->control_socket || *settings->metrics_listen)
 		log_warning("this version has no control socket and no metrics: control is "
 			    "without effect");

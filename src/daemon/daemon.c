@@ -285,8 +285,8 @@ static void greet(struct daemon *daemon)
 
 	daemon->greeted = true;
 	log_info("%s", daemon->status);
-	rules_list_idle_keeps(
-		&daemon->settings.policy, &daemon->inventory, &daemon->ledger, &matches);
+	rules_list_idle(
+		&daemon->settings.policy, &daemon->inventory, &daemon->ledger, true, &matches);
 	for (size_t i = 0; i < matches.count; i++)
 		log_warning("images.rules: the rule that keeps \"%s\" protects no image now",
 			matches.items[i]);

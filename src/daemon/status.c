@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/status.h"
 
+#include "core/rules.h"
 #include "core/units.h"
 
 static size_t count_managed(const struct status *status)
@@ -54,9 +55,21 @@ static char *describe_engine(const struct status *status)
 		version->is_podman ? "Podman" : "Docker", version->version);
 }
 
+/* They may be waiting for their images, or be misspelt. */
+static char *describe_idle_rules(const struct status *status)
+{
+	_cleanup_strings_ struct strings idle = {};
+
+	rules_list_idle(&status->settings->policy, status->inventory, status->ledger, false, &idle);
+	if (idle.count == 0)
+		return xstrdup("");
+	return xasprintf("; %zu of %zu rules %s no image", idle.count,
+		status->settings->policy.rules.count, idle.count == 1 ? "matches" : "match");
+}
+
 char *status_describe(const struct status *status)
 {
-	_cleanup_free_ char *engine = NULL, *usage = NULL, *mode = NULL;
+	_cleanup_free_ char *engine = NULL, *usage = NULL, *mode = NULL, *rules = NULL;
 
 	if (!status->watching)
 		return xasprintf("Waiting for Docker Engine at %s: %s",
@@ -65,10 +78,11 @@ char *status_describe(const struct status *status)
 	engine = describe_engine(status);
 	usage = describe_usage(status);
 	mode = describe_mode(status);
-	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s",
+	rules = describe_idle_rules(status);
+	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s%s",
 		status->cycle >= CYCLE_CONTAINERS ? "Collecting" : "Watching", engine,
 		count_managed(status), inventory_count_images(status->inventory), usage, mode,
-		status->problem ? "; " : "", status->problem ? status->problem : "");
+		rules, status->problem ? "; " : "", status->problem ? status->problem : "");
 }
 
 char *status_describe_limits(const struct settings *settings)

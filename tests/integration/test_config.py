@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from daemon import Daemon, Texts
+from images import image
+from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
 
@@ -112,6 +115,29 @@ def test_print_config_is_a_valid_config_that_prints_itself(daemon: MakeDaemon) -
     made.config_path.write_text(first.stdout)
     assert made.run("--check-config").returncode == 0
     assert made.run("--print-config").stdout == first.stdout
+
+
+RULES = ({"match": "127.0.0.1:*"}, {"match": "localhost/*"},
+         {"match": "127.0.0.1:5000/base/*", "keep": True}, {"match": "docker.io/*", "keep": True})
+
+
+def test_b33_rules_that_take_nothing_are_told(daemon: MakeDaemon,
+                                              scripted: ScriptedEngine) -> None:
+    """Never used: a warning with its place. No image now: STATUS counts them."""
+    made = daemon(scripted, {"images": {"rules": RULES}})
+    shadowed = re.compile(rf"^{made.config_path}:3: images.rules: the rule for "
+                          r'"127.0.0.1:5000/base/\*" is never used', re.MULTILINE)
+    checked = made.run("--check-config")
+    assert checked.returncode == 0
+    assert shadowed.match(checked.stderr)
+    assert len(checked.stderr.splitlines()) == 1
+    scripted.client.load(image("app").archive("127.0.0.1:5000/app:1"))
+    made.start().wait_watching()
+    made.wait_log(r"^warning: /.*is never used")
+    made.wait_log(r'^warning: images.rules: the rule that keeps "docker.io/\*" protects no image')
+    made.wait(lambda: "; 3 of 4 rules match no image" in made.status, "STATUS counts")
+    scripted.client.tag("127.0.0.1:5000/app:1", "localhost/app:1")
+    made.wait(lambda: "; 2 of 4 rules match no image" in made.status, "one has found its image")
 
 
 @pytest.mark.parametrize("arguments", [

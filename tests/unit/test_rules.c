@@ -235,10 +235,13 @@ static void test_b33_a_keep_rule_that_protects_nothing_is_told(void **state)
 	world_rule(w, "app:1")->keep = true;
 	/* Rules without keep may well have nothing to do. */
 	world_rule(w, "none:*");
-	rules_list_idle_keeps(&w->policy, &w->inventory, &w->ledger, &matches);
+	rules_list_idle(&w->policy, &w->inventory, &w->ledger, true, &matches);
 	assert_int_equal(matches.count, 2);
 	assert_string_equal(matches.items[0], "typo:*");
 	assert_string_equal(matches.items[1], "app:1");
+	rules_list_idle(&w->policy, &w->inventory, &w->ledger, false, &matches);
+	assert_int_equal(matches.count, 2 + 3);
+	assert_string_equal(matches.items[4], "none:*");
 }
 
 int main(void)

@@ -232,6 +232,19 @@ static void test_a_target_in_percent_beside_a_size(void **state)
 	assert_int_equal(policy_limits(&s.policy, &space).target_total_size, 60 * GB);
 }
 
+static void test_rules_that_are_never_used_are_warned_of(void **state)
+{
+	_cleanup_(settings_finish) struct settings s = {};
+
+	parse("images: { rules = (\n{ match = \"a*\"; },\n{ match = \"b\"; },\n{ match = \"ab\"; }\n); };",
+		&s);
+	assert_int_equal(s.warnings.count, 1);
+	assert_string_equal(s.warnings.items[0],
+		"f:4: images.rules: the rule for \"ab\" is never used: earlier ones take all "
+		"that it matches");
+	assert_int_equal(s.policy.rules.count, 3);
+}
+
 static void test_no_origin_at_all_is_fine(void **state)
 {
 	_cleanup_(settings_finish) struct settings s = {}, again = {};
@@ -327,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_values_lose_nothing_when_printed),
 		cmocka_unit_test(test_percentages_print_as_they_are_read),
 		cmocka_unit_test(test_a_target_in_percent_beside_a_size),
+		cmocka_unit_test(test_rules_that_are_never_used_are_warned_of),
 		cmocka_unit_test(test_no_origin_at_all_is_fine),
 		cmocka_unit_test(test_the_target_is_the_maximum_unless_it_is_given),
 		cmocka_unit_test(test_groups_may_come_with_either_sign_and_in_pieces_of_comment),
