@@ -13,6 +13,9 @@
 struct reconcile;
 
 struct reconcile_handler {
+	/* Both lists are there, the inventory is as it was. */
+	void (*lists)(void *userdata, const struct image_records *images,
+		const struct container_records *containers);
 	/* Images and containers are in the inventory. */
 	void (*listed)(void *userdata);
 	/* Layers and sizes too; or -errno and why: then the inventory is as it was. */

@@ -31,9 +31,9 @@ struct watch_handler {
 };
 
 /* The inventory, the ledger and the policy stay the caller's. */
-struct watch *watch_create(struct engine *engine, struct inventory *inventory,
-	struct ledger *ledger, const struct policy *policy, const struct watch_handler *handler,
-	void *userdata);
+struct watch *watch_create(struct event_base *base, struct engine *engine,
+	struct inventory *inventory, struct ledger *ledger, const struct policy *policy,
+	const struct watch_handler *handler, void *userdata);
 void watch_destroy(struct watch *watch);
 
 /*
@@ -42,6 +42,12 @@ void watch_destroy(struct watch *watch);
  * a call during another one is remembered once.
  */
 void watch_reconcile(struct watch *watch);
+
+/*
+ * The same, though nothing was missed as far as anybody knows: what the lists show that no event
+ * has told is healed, counted and logged.
+ */
+void watch_compare(struct watch *watch);
 
 /* Nothing of what is under way or open matters any more: the engine is another one. */
 void watch_stop(struct watch *watch);

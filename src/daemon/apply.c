@@ -265,8 +265,9 @@ static void image_event(const struct apply *apply, const struct engine_event *ev
 			ask_image(apply, image->id, (struct question){});
 		return;
 	}
-	/* A pulled name may have moved, and a load tells no names. */
-	if (event->kind == EVENT_IMAGE_PULL || event->kind == EVENT_IMAGE_LOAD)
+	/* A pulled name may have moved, a load tells no names, and a push makes a digest. */
+	if (event->kind == EVENT_IMAGE_PULL || event->kind == EVENT_IMAGE_LOAD ||
+		event->kind == EVENT_IMAGE_PUSH)
 		image = NULL;
 	if (image && event->kind == EVENT_IMAGE_TAG)
 		move_tag(apply, image, event->name, now);

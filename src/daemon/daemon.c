@@ -96,7 +96,10 @@ static void list_and_collect(struct daemon *daemon, enum cycle_trigger trigger)
 {
 	daemon->collect_listed = true;
 	daemon->trigger = trigger;
-	watch_reconcile(daemon->watch);
+	if (trigger == TRIGGER_TIMER)
+		watch_compare(daemon->watch);
+	else
+		watch_reconcile(daemon->watch);
 }
 
 static void stop(struct daemon *daemon, int exit_code)
@@ -471,8 +474,8 @@ static void create_parts(struct daemon *daemon)
 	struct removal_context context;
 
 	daemon->stream = event_stream_create(daemon->base, daemon->engine, &stream_handler, daemon);
-	daemon->watch = watch_create(daemon->engine, &daemon->inventory, &daemon->ledger,
-		&daemon->settings.policy, &watch_handler, daemon);
+	daemon->watch = watch_create(daemon->base, daemon->engine, &daemon->inventory,
+		&daemon->ledger, &daemon->settings.policy, &watch_handler, daemon);
 	context = (struct removal_context){
 		.engine = daemon->engine,
 		.watch = daemon->watch,

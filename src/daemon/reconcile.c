@@ -164,6 +164,7 @@ static void on_containers(void *userdata, struct engine_answer *answer)
 			answer->message);
 		return;
 	}
+	reconcile->handler.lists(reconcile->userdata, &reconcile->images, &answer->containers);
 	inventory_replace_images(
 		reconcile->inventory, reconcile->images.items, reconcile->images.count);
 	inventory_replace_containers(

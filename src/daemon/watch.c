@@ -6,13 +6,18 @@
 
 #include "core/tracking.h"
 #include "daemon/apply.h"
+#include "daemon/differences.h"
 #include "daemon/observe.h"
 #include "daemon/questions.h"
 #include "daemon/reconcile.h"
+#include "io/clock.h"
 #include "io/log.h"
 
 /* More open questions than this are cheaper to answer by a list. */
 #define QUESTIONS_MAX 64
+
+/* A list can be so much ahead of the events. */
+#define EXPLANATION_WAIT (NSEC_PER_SEC * 2)
 
 typedef ARRAY(struct engine_event) events_t;
 
@@ -30,6 +35,11 @@ struct watch {
 	events_t unsettled; /* came during a request: to be applied again after its answer */
 	events_t during_removal; /* the same, of images, for a removal's answers */
 
+	bool compare; /* the lists that are under way with what is known */
+	struct differences differences; /* that no event has explained so far */
+	struct event *differences_timer;
+	size_t differences_told; /* in all */
+
 	struct questions questions;
 	struct question asked; /* its answer is under way */
 	struct engine_call *ask;
@@ -44,16 +54,23 @@ static void on_open(void *userdata, struct question *question);
 static void on_doubt(void *userdata, const char *why);
 static void on_arrived(void *userdata, const struct image *image);
 static void on_grown(void *userdata);
+static void on_lists(void *userdata, const struct image_records *images,
+	const struct container_records *containers);
 static void on_listed(void *userdata);
 static void on_reconciled(void *userdata, int result, const char *why);
+static void on_differences(evutil_socket_t fd, short what, void *userdata);
 
-struct watch *watch_create(struct engine *engine, struct inventory *inventory,
-	struct ledger *ledger, const struct policy *policy, const struct watch_handler *handler,
-	void *userdata)
+struct watch *watch_create(struct event_base *base, struct engine *engine,
+	struct inventory *inventory, struct ledger *ledger, const struct policy *policy,
+	const struct watch_handler *handler, void *userdata)
 {
-	static const struct reconcile_handler reconcile_handler = { on_listed, on_reconciled };
+	static const struct reconcile_handler reconcile_handler = { on_lists, on_listed,
+		on_reconciled };
 	struct watch *watch = xcalloc(1, sizeof(*watch));
 
+	watch->differences_timer = evtimer_new(base, on_differences, watch);
+	if (!watch->differences_timer)
+		abort();
 	watch->reconcile = reconcile_create(engine, inventory, &reconcile_handler, watch);
 	watch->engine = engine;
 	watch->apply = (struct apply){
@@ -86,9 +103,17 @@ static void take_back(struct watch *watch)
 	questions_add(&watch->questions, &watch->asked);
 }
 
+static void forget_differences(struct watch *watch)
+{
+	watch->compare = false;
+	differences_finish(&watch->differences);
+	evtimer_del(watch->differences_timer);
+}
+
 void watch_pause(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
+	forget_differences(watch);
 	take_back(watch);
 	engine_cancel(TAKE_PTR(watch->containers));
 	drop_events(&watch->during_removal); /* they were applied as they came */
@@ -108,6 +133,7 @@ void watch_destroy(struct watch *watch)
 	if (!watch)
 		return;
 	watch_stop(watch);
+	event_free(watch->differences_timer);
 	reconcile_destroy(watch->reconcile);
 	free(watch);
 }
@@ -132,6 +158,8 @@ static void tell_settled(struct watch *watch)
 void watch_set_live(struct watch *watch, bool live)
 {
 	watch->live = live;
+	if (!live)
+		forget_differences(watch);
 	if (live && watch->reconcile_again)
 		watch_reconcile(watch);
 	ask_next(watch);
@@ -164,6 +192,8 @@ static void on_open(void *userdata, struct question *question)
 static void on_doubt(void *userdata, const char *why)
 {
 	log_debug("listing images anew: %s", why);
+	/* It is known that something is not known. */
+	forget_differences(userdata);
 	watch_reconcile(userdata);
 }
 
@@ -351,6 +381,20 @@ static void remember(const struct watch *watch, events_t *events, const struct e
 	};
 }
 
+/* What the event tells of is no difference. */
+static void explain(struct watch *watch, const struct engine_event *event)
+{
+	const struct image *image;
+
+	if (watch->differences.count == 0)
+		return;
+	differences_explain(&watch->differences, event->actor);
+	differences_explain(&watch->differences, event->name);
+	image = inventory_resolve(watch->apply.inventory, event->actor);
+	if (image)
+		differences_explain(&watch->differences, image->id);
+}
+
 void watch_event(struct watch *watch, const struct engine_event *event)
 {
 	bool unsettled = is_unsettled(watch, event);
@@ -365,6 +409,7 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 		apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
 	if (unsettled && !ends)
 		remember(watch, &watch->unsettled, event);
+	explain(watch, event);
 }
 
 void watch_set_removing(struct watch *watch, bool removing)
@@ -378,6 +423,43 @@ void watch_set_removing(struct watch *watch, bool removing)
 		watch_event(watch, &events.items[i]);
 	drop_events(&events);
 	ask_next(watch);
+}
+
+static void on_lists(void *userdata, const struct image_records *images,
+	const struct container_records *containers)
+{
+	struct watch *watch = userdata;
+
+	if (!watch->compare)
+		return;
+	differences_find(&watch->differences, watch->apply.inventory, images, containers);
+	for (size_t i = 0; i < watch->unsettled.count; i++)
+		explain(watch, &watch->unsettled.items[i]);
+	for (size_t i = 0; i < watch->questions.count; i++)
+		differences_explain(&watch->differences, watch->questions.items[i].name);
+}
+
+/* What the lists have changed, if no event comes to tell of it. */
+static void await_explanations(struct watch *watch)
+{
+	watch->compare = false;
+	differences_drop_steps(&watch->differences, watch->apply.inventory);
+	if (watch->differences.count > 0)
+		timer_arm(watch->differences_timer, EXPLANATION_WAIT);
+}
+
+static void on_differences(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	struct watch *watch = userdata;
+
+	differences_drop_steps(&watch->differences, watch->apply.inventory);
+	watch->differences_told += watch->differences.count;
+	for (size_t i = 0; i < watch->differences.count; i++)
+		log_info("no event told that %s", watch->differences.items[i].text);
+	if (watch->differences.count > 0)
+		log_info("the list at the interval knew better than events, %zu times so far",
+			watch->differences_told);
+	differences_finish(&watch->differences);
 }
 
 static void on_listed(void *userdata)
@@ -398,6 +480,7 @@ static void on_listed(void *userdata)
 		apply_list(&watch->apply, &questions.items[i], now);
 	questions_finish(&questions);
 	apply_again(watch, true, true);
+	await_explanations(watch);
 }
 
 static void on_reconciled(void *userdata, int result, const char *why)
@@ -431,6 +514,15 @@ void watch_reconcile(struct watch *watch)
 	/* The list answers what was asked, and is newer. */
 	take_back(watch);
 	reconcile_start(watch->reconcile);
+}
+
+void watch_compare(struct watch *watch)
+{
+	/* What was found by the last one is told first; with very short intervals that takes turns.
+	 */
+	watch->compare =
+		watch_is_settled(watch) && !evtimer_pending(watch->differences_timer, NULL);
+	watch_reconcile(watch);
 }
 
 static void on_containers_listed(void *userdata, struct engine_answer *answer)

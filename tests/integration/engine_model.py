@@ -103,7 +103,7 @@ class Model:
     """Images, references, layers, containers. Every public method is one request's worth."""
 
     def __init__(self, emit: Emit) -> None:
-        self._emit = emit
+        self.emit = emit
         self.lock = threading.RLock()
         self.images: dict[str, StoredImage] = {}
         self.references: dict[str, str] = {}
@@ -192,7 +192,7 @@ class Model:
             labels = self.find(actor).labels
         except ApiError:
             labels = {}
-        self._emit("image", action, actor, labels | {"name": name})
+        self.emit("image", action, actor, labels | {"name": name})
 
     def add(self, image: Image) -> StoredImage:
         """Puts an image into the store; it may be there already."""
@@ -301,8 +301,8 @@ class Model:
         """A step that only changes the configuration makes a container and removes it."""
         container = Container(secrets.token_hex(32), "step_" + secrets.token_hex(4),
                               parent.id if parent else "", parent.id if parent else "", labels)
-        self._emit("container", "create", container.id, container.attributes)
-        self._emit("container", "destroy", container.id, container.attributes)
+        self.emit("container", "create", container.id, container.attributes)
+        self.emit("container", "destroy", container.id, container.attributes)
 
     def _cached(self, parent: StoredImage | None, step: str) -> StoredImage | None:
         parent_id = parent.id if parent else ""
@@ -469,10 +469,10 @@ class Model:
         self._network_event("disconnect", container)
 
     def _container_event(self, action: str, container: Container, **more: str) -> None:
-        self._emit("container", action, container.id, container.attributes | more)
+        self.emit("container", action, container.id, container.attributes | more)
 
     def _network_event(self, action: str, container: Container) -> None:
-        self._emit("network", action, NONE_NETWORK,
+        self.emit("network", action, NONE_NETWORK,
                    {"container": container.id, "name": "none", "type": "null"})
 
 

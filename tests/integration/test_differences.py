@@ -1,0 +1,143 @@
+"""The list at the interval: what events did not tell is healed, counted and told (B14).
+
+Engines that tell everything leave nothing to tell.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faults
+from daemon import Daemon
+from engines import Engine
+from images import image
+from real_engine import RealEngine
+from scenes import loaded, pulled, used
+from scripted_engine import ScriptedEngine
+
+Watch = Callable[..., Daemon]
+
+INTERVAL = {"interval": "2500ms"}
+"""Longer than events may lag behind a list."""
+
+TOLD = re.compile(r"^info: no event told that (.*)$", re.MULTILINE)
+
+
+def told(daemon: Daemon) -> list[str]:
+    return TOLD.findall(daemon.log)
+
+
+def lists(daemon: Daemon) -> int:
+    """How many intervals have passed: each is followed by a collection."""
+    return len(re.findall(r"^debug: collection finished", daemon.log, re.MULTILINE))
+
+
+def wait_lists(daemon: Daemon, count: int) -> None:
+    wanted = lists(daemon) + count
+    daemon.wait(lambda: lists(daemon) >= wanted, f"{count} intervals", within=30)
+
+
+def silent(engine: ScriptedEngine, change: Callable[[], Any]) -> None:
+    """A change that the engine keeps to itself."""
+    publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
+    change()
+    engine.model.emit = publish
+
+
+def test_what_events_did_not_tell_is_told(watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted, INTERVAL)
+    kept, lost = pulled(scripted, "kept"), pulled(scripted, "lost")
+    container = scripted.client.create(kept.reference)
+    daemon.fence()
+    client = scripted.client
+    new = image("new")
+    silent(scripted, lambda: client.load(new.archive("new:1")))
+    silent(scripted, lambda: client.tag(kept.reference, "other:1"))
+    silent(scripted, lambda: client.remove_image(lost.reference))
+    silent(scripted, lambda: client.remove_container(container))
+    daemon.wait(lambda: len(told(daemon)) == 4, "all of them", within=30)
+    assert sorted(told(daemon)) == sorted([
+        f"image {new.id} has come",
+        f"image {kept.id} has got docker.io/library/other:1",
+        f"image {lost.id} has gone",
+        f"container {container} has gone",
+    ])
+    daemon.wait_log(r"^info: the list at the interval knew better than events, 4 times so far$")
+    wait_lists(daemon, 2)
+    assert len(told(daemon)) == 4
+    cache = daemon.stop()
+    assert cache.ids == {kept.id, new.id}
+    assert cache.origin(new.id) == "built"
+
+
+def test_an_event_that_the_list_is_ahead_of_explains_it(watch: Watch,
+                                                        scripted: ScriptedEngine) -> None:
+    """Changes happen while the list is made, their events come a second later."""
+    daemon = watch(scripted, INTERVAL)
+    first = pulled(scripted, "first")
+    daemon.fence()
+    late: list[tuple[Any, ...]] = []
+    real = scripted.model.emit
+
+    def changed(exchange: faults.Exchange) -> None:
+        scripted.model.emit = lambda *arguments: late.append(arguments)
+        pulled(scripted, "second")
+        scripted.client.tag(first.reference, "other:1")
+        scripted.client.create(first.reference)
+        scripted.model.emit = real
+        exchange.wire.send(exchange.handle())
+
+    scripted.script("GET", "/images/json", changed, times=1)
+    daemon.wait(lambda: late, "the list")
+    wait_lists(daemon, 1)
+    for arguments in late:
+        real(*arguments)
+    wait_lists(daemon, 2)
+    assert told(daemon) == []
+
+
+def test_b14_a_real_engine_tells_everything(watch: Watch, engine: Engine) -> None:
+    """Whatever its API can do, but builds without a tag."""
+    daemon = watch(engine, {"interval": "2s"})
+    for turn in range(3):
+        app, base = pulled(engine, f"app{turn}"), pulled(engine, f"base{turn}")
+        pulled(engine, f"app{turn}")
+        engine.client.tag(app.reference, f"x:{turn}")
+        engine.client.tag(base.reference, f"x:{turn}")
+        loaded(engine, f"loaded{turn}:1")
+        used(engine, app.reference)
+        left = engine.client.create(base.reference)
+        engine.client.build_classic(f"FROM {app.reference}\nLABEL a={turn}\nENV b={turn}\n",
+                                    tag=f"built:{turn}")
+        engine.client.remove_image(f"x:{turn}")
+        engine.client.remove_image(app.reference)
+        wait_lists(daemon, 1)
+        engine.client.remove_container(left)
+        engine.client.remove_image(f"loaded{turn}:1")
+    wait_lists(daemon, 2)
+    assert told(daemon) == []
+
+
+def test_b14_an_image_that_buildkit_made(watch: Watch, real: RealEngine,
+                                         directory: Path) -> None:
+    """Without a tag 20.10 says nothing of it: found at the interval, built, used just now."""
+    daemon = watch(real, INTERVAL)
+    daemon.fence()
+    begin = time.time_ns()
+    (directory / "context").mkdir()
+    (directory / "context/Dockerfile").write_text("FROM scratch\nCOPY content /\n")
+    (directory / "context/content").write_text(secrets.token_hex())
+    made = subprocess.run(["/usr/bin/docker", "build", "-q", str(directory / "context")],
+                          env={"DOCKER_HOST": real.host, "DOCKER_BUILDKIT": "1",
+                               "HOME": str(directory), "PATH": "/usr/bin:/bin"},
+                          check=True, capture_output=True, text=True).stdout.strip()
+    daemon.wait(lambda: told(daemon) == [f"image {made} has come"], "it is told", within=30)
+    cache = daemon.stop()
+    assert cache.origin(made) == "built"
+    assert begin < cache.last_used(made)
