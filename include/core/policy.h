@@ -89,6 +89,10 @@ struct plan_item {
 	bool expired; /* unused for longer than its limit */
 	nsec_t last_used; /* of it or of an image that is built on it, the later one */
 	nsec_t unused; /* watched time since then */
+	nsec_t max_unused, grace; /* that hold for it; max_unused 0: none */
+	const struct rule *kept_by; /* that protects it, or NULL; the policy's */
+	size_t ahead; /* images that go, or would go next, before it */
+	uint64_t freed_ahead; /* bytes that those free at most */
 	struct bounds reclaims;
 	unsigned rank, height; /* parts of the sort key */
 };
@@ -96,13 +100,14 @@ struct plan_item {
 struct plan {
 	struct plan_item *items; /* every image, in the order of eviction */
 	size_t count;
+	struct limits limits; /* that it was made for */
 	size_t removals;
 	size_t reasons[REASON_COUNT]; /* how many images have each */
 	bool over_size; /* usage is (or was, see policy_plan) above the limit */
 	bool low_space; /* less is free than there should be */
 	bool capped; /* max_removals kept some */
-	uint64_t before, target; /* bytes; of use only if over_size */
-	uint64_t free, min_free; /* bytes; of use only if low_space */
+	uint64_t before; /* bytes; of use only if over_size */
+	uint64_t free; /* bytes; of use only if low_space */
 	struct bounds reclaims; /* all removals together */
 	/* Bytes by which target and min_free are missed with all candidates gone. */
 	uint64_t missing, missing_space;

@@ -6,7 +6,7 @@
 #include "core/policy.h"
 
 struct treatment {
-	bool keep; /* a rule protects it */
+	const struct rule *kept_by; /* a rule protects it */
 	bool managed; /* by rule, by origin or because it was asked for */
 	nsec_t max_unused, grace;
 };

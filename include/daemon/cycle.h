@@ -31,6 +31,8 @@ enum cycle_trigger {
 struct cycle_handler {
 	/* The state or the usage has changed. */
 	void (*changed)(void *userdata);
+	/* This would be done if removals were switched on, or were no dry run. */
+	void (*planned)(void *userdata, const struct plan *plan);
 	void (*finished)(void *userdata, const struct collection_outcome *outcome);
 };
 

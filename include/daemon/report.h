@@ -24,7 +24,10 @@ void report_removed(const struct image_summary *summary);
 /* "kept …": the engine refused, or the verdict changed right before the removal. */
 void report_kept(const struct image_summary *summary, const char *why);
 
-/* "would remove …" for each image that the plan removes, and a line on the rest. */
+/* "would remove …" for each image that the plan removes. */
+void report_removals(const struct plan *plan);
+
+/* A line on all of the plan. */
 void report_plan(const struct plan *plan, const char *why_nothing_happens);
 
 /* A warning: limits are missed, and nothing is left that could be removed. */

@@ -236,7 +236,7 @@ static bool is_protected_by_label(const struct policy *policy, const struct imag
 static enum reason find_protection(const struct policy *policy, const struct image *image,
 	const struct treatment *treatment, nsec_t unused)
 {
-	if (treatment->keep)
+	if (treatment->kept_by)
 		return REASON_KEPT_RULE;
 	if (is_protected_by_label(policy, image))
 		return REASON_KEPT_LABEL;
@@ -275,6 +275,9 @@ static void weigh(struct planner *planner, const struct image *image, struct pla
 		.image = image,
 		.entry = entry,
 		.managed = treatment.managed,
+		.max_unused = treatment.max_unused,
+		.grace = treatment.grace,
+		.kept_by = treatment.kept_by,
 		/* What we know nothing of counts as just used. */
 		.last_used = latest ? latest->last_used : planner->now,
 		.unused = latest ? ledger_unused(planner->ledger, latest, planner->now) : 0,
@@ -362,7 +365,7 @@ static void plan_removal(struct planner *planner, struct plan_item *item)
 /* Bytes still to go, even if everything that was planned so far frees the most it can. */
 static uint64_t bytes_missing(const struct plan *plan)
 {
-	uint64_t goal = add_saturating(plan->target, plan->reclaims.upper);
+	uint64_t goal = add_saturating(plan->limits.target_total_size, plan->reclaims.upper);
 
 	return plan->over_size && plan->before > goal ? plan->before - goal : 0;
 }
@@ -372,7 +375,9 @@ static uint64_t space_missing(const struct plan *plan)
 {
 	uint64_t free = add_saturating(plan->free, plan->reclaims.upper);
 
-	return plan->low_space && free < plan->min_free ? plan->min_free - free : 0;
+	return plan->low_space && free < plan->limits.min_free_space
+		? plan->limits.min_free_space - free
+		: 0;
 }
 
 static enum reason decide(struct planner *planner, struct plan_item *item, uint64_t removed)
@@ -408,10 +413,9 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 {
 	struct limits limits = policy_limits(policy, &usage->space);
 	struct plan plan = {
+		.limits = limits,
 		.before = usage->images,
-		.target = limits.target_total_size,
 		.free = usage->space.free,
-		.min_free = limits.min_free_space,
 	};
 	_cleanup_(planner_finish) struct planner planner = {
 		.policy = policy,
@@ -421,6 +425,8 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 		.now = now,
 	};
 	struct image *image, *next;
+	size_t ahead = 0;
+	uint64_t freed_ahead = 0;
 
 	plan.over_size = usage->known && limits.max_total_size > 0 &&
 		(usage->images > limits.max_total_size || progress->over_size);
@@ -440,9 +446,15 @@ void policy_plan(const struct policy *policy, const struct inventory *inventory,
 		struct plan_item *item = &plan.items[i];
 
 		item->reason = decide(&planner, item, progress->removed);
+		item->ahead = ahead;
+		item->freed_ahead = freed_ahead;
 		plan.reasons[item->reason]++;
 		if (reason_removes(item->reason))
 			plan_removal(&planner, item);
+		if (reason_removes(item->reason) || item->reason == REASON_WITHIN_LIMITS) {
+			ahead++;
+			freed_ahead = add_saturating(freed_ahead, item->reclaims.upper);
+		}
 	}
 	plan.missing = bytes_missing(&plan);
 	plan.missing_space = space_missing(&plan);
@@ -481,7 +493,7 @@ static bool may_go_along(const struct policy *policy, const struct ledger *ledge
 	const struct ledger_entry *entry = ledger_find(ledger, image->id);
 	struct treatment treatment = rules_apply(policy, image, entry);
 
-	if (treatment.keep || is_protected_by_label(policy, image))
+	if (treatment.kept_by || is_protected_by_label(policy, image))
 		return false;
 	if (entry && !entry->named)
 		return true;

@@ -178,7 +178,8 @@ static nsec_t longer_limit(nsec_t a, nsec_t b)
 }
 
 struct matches {
-	bool any, keep;
+	bool any;
+	const struct rule *kept_by;
 	nsec_t max_unused, grace;
 };
 
@@ -189,7 +190,7 @@ static void add_match(const struct policy *policy, const struct rule *rule, stru
 	if (!rule)
 		return;
 	if (rule->keep) {
-		matches->keep = true;
+		matches->kept_by = rule;
 		return;
 	}
 	max_unused = rule->has_max_unused ? rule->max_unused : policy->max_unused;
@@ -220,7 +221,7 @@ struct treatment rules_apply(
 	if (names->count == 0)
 		add_match(policy, first_match(policy, image, entry, NULL), &matches);
 	return (struct treatment){
-		.keep = matches.keep,
+		.kept_by = matches.kept_by,
 		.managed = is_managed(policy, entry, matches.any),
 		.max_unused = matches.any ? matches.max_unused : policy->max_unused,
 		.grace = matches.any ? matches.grace : policy->grace,

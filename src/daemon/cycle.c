@@ -238,10 +238,7 @@ static void plan_and_remove(struct cycle *cycle)
 	if (!removes_for_real(cycle)) {
 		if (cycle->trigger == TRIGGER_REQUEST ||
 			(cycle->settings->enabled && plan.removals))
-			report_plan(&plan,
-				cycle->settings->enabled
-					? "dry run: nothing is removed"
-					: "gc.enabled = false: nothing is removed");
+			cycle->handler.planned(cycle->userdata, &plan);
 		finish(cycle, cycle->failure);
 		return;
 	}

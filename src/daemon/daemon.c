@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/explain.h"
 #include "core/rules.h"
 #include "daemon/cycle.h"
 #include "daemon/observe.h"
@@ -295,6 +297,23 @@ static void greet(struct daemon *daemon)
 			matches.items[i]);
 }
 
+static void on_cycle_planned(void *userdata, const struct plan *plan)
+{
+	struct daemon *daemon = userdata;
+	_cleanup_free_ char *table = NULL;
+
+	if (daemon->options.once && daemon->settings.dry_run) {
+		table = explain_table(plan);
+		fputs(table, stdout);
+		fflush(stdout);
+	} else {
+		report_removals(plan);
+	}
+	report_plan(plan,
+		daemon->settings.enabled ? "dry run: nothing is removed"
+					 : "gc.enabled = false: nothing is removed");
+}
+
 static void on_cycle_finished(void *userdata, const struct collection_outcome *outcome)
 {
 	struct daemon *daemon = userdata;
@@ -464,6 +483,7 @@ static void create_parts(struct daemon *daemon)
 	};
 	static const struct cycle_handler cycle_handler = {
 		.changed = on_cycle_changed,
+		.planned = on_cycle_planned,
 		.finished = on_cycle_finished,
 	};
 	static const struct schedule_handler schedule_handler = {

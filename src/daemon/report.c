@@ -100,19 +100,17 @@ void report_stuck(const struct plan *plan)
 
 	if (plan->missing > 0)
 		log_warning("images take %s more than %s, and nothing is left to remove: %s",
-			format_size(plan->missing, missing), format_size(plan->target, limit),
-			kept);
+			format_size(plan->missing, missing),
+			format_size(plan->limits.target_total_size, limit), kept);
 	if (plan->missing_space > 0)
 		log_warning("the engine's file system has %s less than %s free, and nothing is "
 			    "left to remove: %s",
 			format_size(plan->missing_space, missing),
-			format_size(plan->min_free, limit), kept);
+			format_size(plan->limits.min_free_space, limit), kept);
 }
 
-void report_plan(const struct plan *plan, const char *why_nothing_happens)
+void report_removals(const struct plan *plan)
 {
-	_cleanup_free_ char *kept = describe_kept(plan);
-
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_item *item = &plan->items[i];
 
@@ -125,6 +123,12 @@ void report_plan(const struct plan *plan, const char *why_nothing_happens)
 			image_summary_finish(&summary);
 		}
 	}
+}
+
+void report_plan(const struct plan *plan, const char *why_nothing_happens)
+{
+	_cleanup_free_ char *kept = describe_kept(plan);
+
 	log_info("plan: would remove %zu of %zu images%s%s%s (%s)", plan->removals, plan->count,
 		*kept ? "; kept: " : "", kept,
 		plan->missing == 0 && plan->missing_space == 0 &&

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -331,19 +332,29 @@ def test_once_collects_once_saves_and_ends(watch: Watch, engine: Engine) -> None
     assert daemon.cache().ids == {images[2].id}
 
 
-def test_once_as_a_dry_run_changes_neither_engine_nor_cache_file(watch: Watch,
-                                                                 engine: Engine) -> None:
+def test_b34_b40_once_as_a_dry_run_prints_the_plan(watch: Watch, engine: Engine) -> None:
+    """As a table, and changes neither engine nor cache file; then it happens as it was said."""
     daemon = watch(engine)
     images = three(engine)
     daemon.fence()
     daemon.stop()
     before = daemon.cache_path.read_bytes()
     daemon.configure({"gc": {"max_total_size": "1.5MB"}})
-    said = daemon.once("--dry-run")
-    planned = [each["what"] for each in Texts.PLANNED.finditer(said)]
-    assert planned == [each.reference for each in images[:2]]
+    said = daemon.run("--foreground", "--once", "--dry-run")
+    assert said.returncode == 0, said.stderr
+    head, *rows = said.stdout.splitlines()
+    assert head.split() == ["VERDICT", "REASON", "IMAGE", "FREES", "WHY"]
+    assert [row.split()[:3] for row in rows] == [
+        ["remove", "over-size", images[0].reference],
+        ["remove", "over-size", images[1].reference],
+        ["keep", "within-limits", images[2].reference],
+    ]
+    assert all(len(row) <= 100 for row in rows)
+    assert re.search(r"unused \S+; 2 before it; goes above 3\.5MB$", rows[2])
     assert present(engine, *images) == [True, True, True]
     assert daemon.cache_path.read_bytes() == before
+    removed = [each["what"] for each in Texts.REMOVED.finditer(daemon.once())]
+    assert removed == [each.reference for each in images[:2]]
 
 
 @pytest.mark.parametrize("manage", [["pulled"], ["loaded"], ["pulled", "loaded"], []], ids=str)

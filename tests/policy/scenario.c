@@ -278,13 +278,13 @@ static void print_plan(const struct plan *plan)
 		format_size(plan->reclaims.lower, lower), format_size(plan->reclaims.upper, upper));
 	if (plan->over_size) {
 		printf("; from %s to %s", format_size(plan->before, lower),
-			format_size(plan->target, upper));
+			format_size(plan->limits.target_total_size, upper));
 		if (plan->missing > 0)
 			printf(", %s too much", format_size(plan->missing, lower));
 	}
 	if (plan->low_space) {
 		printf("; %s free, wanted %s", format_size(plan->free, lower),
-			format_size(plan->min_free, upper));
+			format_size(plan->limits.min_free_space, upper));
 		if (plan->missing_space > 0)
 			printf(", %s too little", format_size(plan->missing_space, lower));
 	}

@@ -42,7 +42,7 @@ static void test_b24_from_above_the_limit_down_to_the_target(void **state)
 	assert_plan(w, "a=over-size b=over-size c=over-size d=within-limits");
 	assert_true(w->plan.over_size);
 	assert_int_equal(w->plan.before, 10 * GB + 1);
-	assert_int_equal(w->plan.target, 8 * GB);
+	assert_int_equal(w->plan.limits.target_total_size, 8 * GB);
 	assert_int_equal(w->plan.removals, 3);
 	assert_int_equal(w->plan.missing, 0);
 }

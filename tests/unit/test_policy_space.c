@@ -44,7 +44,7 @@ static void test_b24_until_enough_is_free(void **state)
 	assert_plan(w, "a=low-space b=low-space c=low-space d=within-limits");
 	assert_true(w->plan.low_space);
 	assert_int_equal(w->plan.free, 8 * GB - 1);
-	assert_int_equal(w->plan.min_free, 10 * GB);
+	assert_int_equal(w->plan.limits.min_free_space, 10 * GB);
 	assert_int_equal(w->plan.missing_space, 0);
 }
 
@@ -54,11 +54,11 @@ static void test_percentages_are_of_the_file_system(void **state)
 
 	w->policy.min_free_space = (struct amount){ .share = 1150 };
 	assert_plan(w, "a=low-space b=low-space c=within-limits d=within-limits");
-	assert_int_equal(w->plan.min_free, 11500 * MB);
+	assert_int_equal(w->plan.limits.min_free_space, 11500 * MB);
 	w->policy.max_total_size = (struct amount){ .share = 5000 };
 	world_measure(w, 53 * GB);
 	assert_plan(w, "a=over-size b=over-size c=over-size d=within-limits");
-	assert_int_equal(w->plan.target, 50 * GB);
+	assert_int_equal(w->plan.limits.target_total_size, 50 * GB);
 }
 
 static void test_a_file_system_that_is_not_known_takes_no_image(void **state)
@@ -126,7 +126,7 @@ static void test_huge_figures_do_not_wrap(void **state)
 	w->usage.space = (struct space){ .known = true, .total = UINT64_MAX, .free = 1 };
 	w->policy.min_free_space = (struct amount){ .share = AMOUNT_ALL };
 	assert_plan(w, "a=low-space b=within-limits c=within-limits d=within-limits");
-	assert_int_equal(w->plan.min_free, UINT64_MAX);
+	assert_int_equal(w->plan.limits.min_free_space, UINT64_MAX);
 }
 
 int main(void)

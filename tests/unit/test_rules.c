@@ -37,7 +37,7 @@ static void test_without_rules_the_origin_decides(void **state)
 		treatment = treat(w, origins[i]);
 		assert_int_equal(treatment.managed,
 			streq(origins[i], "pulled") || streq(origins[i], "loaded"));
-		assert_false(treatment.keep);
+		assert_null(treatment.kept_by);
 		assert_nsec_equal(treatment.max_unused, 4 * WEEK);
 		assert_nsec_equal(treatment.grace, HOUR);
 	}
@@ -96,9 +96,9 @@ static void test_the_first_match_wins(void **state)
 	world_add(w, .name = "x", .tags = "a:1");
 	world_add(w, .name = "y", .tags = "a:2");
 	world_add(w, .name = "z", .tags = "b:2");
-	assert_false(treat(w, "x").keep);
+	assert_null(treat(w, "x").kept_by);
 	assert_nsec_equal(treat(w, "x").max_unused, DAY);
-	assert_true(treat(w, "y").keep);
+	assert_non_null(treat(w, "y").kept_by);
 	assert_nsec_equal(treat(w, "z").max_unused, WEEK);
 }
 
@@ -120,9 +120,9 @@ static void test_of_several_names_any_keep_wins(void **state)
 	limit(w, "a", DAY);
 	keep(w, "b");
 	world_add(w, .name = "x", .tags = "a b");
-	assert_true(treat(w, "x").keep);
+	assert_non_null(treat(w, "x").kept_by);
 	world_add(w, .name = "y", .tags = "a:2 c");
-	assert_false(treat(w, "y").keep);
+	assert_null(treat(w, "y").kept_by);
 }
 
 static void test_of_several_names_the_longest_limits_win(void **state)
@@ -160,9 +160,9 @@ static void test_rules_for_origins(void **state)
 	world_add(w, .name = "x", .tags = "elastic-x", .origin = "built");
 	world_add(w, .name = "y", .tags = "elastic-y", .origin = "pulled");
 	world_add(w, .name = "z", .tags = "elastic-z", .origin = "none");
-	assert_true(treat(w, "x").keep);
-	assert_false(treat(w, "y").keep);
-	assert_false(treat(w, "z").keep);
+	assert_non_null(treat(w, "x").kept_by);
+	assert_null(treat(w, "y").kept_by);
+	assert_null(treat(w, "z").kept_by);
 }
 
 static void test_rules_by_label(void **state)
@@ -187,8 +187,8 @@ static void test_rules_by_label(void **state)
 	world_add(w, .name = "nameless", .labels = "team=core empty=");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		keep(w, cases[i].match);
-		if (treat(w, "x").keep != cases[i].matches ||
-			treat(w, "nameless").keep != cases[i].matches)
+		if (!!treat(w, "x").kept_by != cases[i].matches ||
+			!!treat(w, "nameless").kept_by != cases[i].matches)
 			fail_msg("%s", cases[i].match);
 		free(w->policy.rules.items[0].match);
 		w->policy.rules.count = 0;
@@ -206,11 +206,11 @@ static void test_rules_by_id_and_digest(void **state)
 	keep(w, world_id("x"));
 	keep(w, world_id("y") + 7);
 	keep(w, digest);
-	assert_true(treat(w, "x").keep);
-	assert_true(treat(w, "y").keep);
-	assert_true(treat(w, "z").keep);
+	assert_non_null(treat(w, "x").kept_by);
+	assert_non_null(treat(w, "y").kept_by);
+	assert_non_null(treat(w, "z").kept_by);
 	world_add(w, .name = "other", .tags = "d", .digests = "a@2");
-	assert_false(treat(w, "other").keep);
+	assert_null(treat(w, "other").kept_by);
 }
 
 static void test_a_name_pattern_does_not_match_the_nameless(void **state)
@@ -219,7 +219,7 @@ static void test_a_name_pattern_does_not_match_the_nameless(void **state)
 
 	keep(w, "*");
 	world_add(w, .name = "x");
-	assert_false(treat(w, "x").keep);
+	assert_null(treat(w, "x").kept_by);
 	assert_true(treat(w, "x").managed);
 }
 
