@@ -10,6 +10,7 @@
  */
 
 #include "core/base.h"
+#include "core/build_cache.h"
 #include "core/record.h"
 
 /* GET /version */
@@ -42,6 +43,21 @@ int decode_info(const char *data, size_t length, struct engine_info *ret,
  */
 int decode_usage(
 	const char *data, size_t length, struct usage *ret, struct error *error) _warn_unused_;
+
+/*
+ * GET /system/df: the build cache's records that no image shares. An engine that
+ * tells of none has none.
+ */
+int decode_build_cache(const char *data, size_t length, struct build_cache *ret,
+	struct error *error) _warn_unused_;
+
+/* POST /build/prune: what went. */
+struct pruned {
+	size_t records;
+	uint64_t bytes;
+};
+int decode_pruned(
+	const char *data, size_t length, struct pruned *ret, struct error *error) _warn_unused_;
 
 /* DELETE /images/{name}: what went. `deleted` also has IDs of layers. */
 struct removal {

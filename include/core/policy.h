@@ -8,6 +8,7 @@
  */
 
 #include "core/base.h"
+#include "core/build_cache.h"
 #include "core/inventory.h"
 #include "core/ledger.h"
 #include "core/record.h"
@@ -33,6 +34,8 @@ struct policy {
 	struct amount target_total_size; /* only if has_target, else the same as max_total_size */
 	bool has_target;
 	struct amount min_free_space;
+	nsec_t cache_max_unused; /* of BuildKit's records; 0: off */
+	struct amount cache_max_total_size;
 	nsec_t grace;
 	uint64_t max_removals; /* 0: no cap */
 	bool manage[ORIGIN_COUNT];
@@ -49,6 +52,12 @@ struct limits {
 
 /* As long as the file system is not known, nothing goes for its sake: percentages are off. */
 struct limits policy_limits(const struct policy *policy, const struct space *space);
+
+/* The same for the build cache. */
+struct cache_limits policy_cache_limits(const struct policy *policy, const struct space *space);
+
+/* Whether there is one. */
+bool policy_limits_cache(const struct policy *policy);
 
 /* Whether the file system has to be known. */
 bool policy_needs_space(const struct policy *policy);

@@ -19,6 +19,7 @@ enum cycle_state {
 	CYCLE_MEASURE,
 	CYCLE_REMOVE,
 	CYCLE_VERIFY,
+	CYCLE_PRUNE, /* the build cache */
 };
 
 enum cycle_trigger {

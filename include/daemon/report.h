@@ -3,6 +3,7 @@
 
 /* What the daemon says of images, plans and collections: one place for the words of the log. */
 
+#include "codec/engine_json.h"
 #include "core/base.h"
 #include "core/policy.h"
 
@@ -35,6 +36,12 @@ void report_stuck(const struct plan *plan);
 
 /* "3 in-use, 2 unmanaged": how many images are kept for what. The caller frees. */
 char *describe_kept(const struct plan *plan) _warn_unused_;
+
+/* "pruned …" for what the engine took out of its build cache. */
+void report_pruned(enum reason reason, const struct pruned *pruned);
+
+/* "would prune …" */
+void report_cache_plan(const struct cache_plan *plan);
 
 /* What came of a collection. */
 struct collection_outcome {

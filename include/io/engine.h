@@ -35,6 +35,8 @@ struct engine_answer {
 	struct container_records containers;
 	struct container_record container;
 	struct usage usage;
+	struct build_cache build_cache; /* only if it was asked for */
+	struct pruned pruned;
 	struct removal removal;
 };
 
@@ -96,8 +98,25 @@ struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, 
 /* GET /containers/{id}/json */
 struct engine_call *engine_inspect_container(
 	struct engine *engine, const char *id, engine_fn fn, void *userdata);
-/* GET /system/df. One at a time below API 1.42: waits while somebody else's is running. */
-struct engine_call *engine_measure(struct engine *engine, engine_fn fn, void *userdata);
+/*
+ * GET /system/df: what images take, and what the build cache holds if that is asked for. One at a
+ * time below API 1.42: waits while somebody else's is running.
+ */
+struct engine_call *engine_measure(
+	struct engine *engine, bool build_cache, engine_fn fn, void *userdata);
+/*
+ * Whether the build cache can be pruned within limits: podman has none, and below API 1.39 limits
+ * are ignored, and all of it goes.
+ */
+bool engine_prunes_within_limits(const struct engine *engine);
+/*
+ * POST /build/prune: the records of the build cache that were not used for that long, or the least
+ * recently used ones until all of them take no more than that. Not what images share.
+ */
+struct engine_call *engine_prune_unused(
+	struct engine *engine, nsec_t unused_for, engine_fn fn, void *userdata);
+struct engine_call *engine_prune_down_to(
+	struct engine *engine, uint64_t bytes, engine_fn fn, void *userdata);
 /*
  * DELETE /images/{name}, never with force. A reference is untagged; the image goes with its last
  * one. prune: nameless ancestors go along.

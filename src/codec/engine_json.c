@@ -183,6 +183,72 @@ int decode_usage(const char *data, size_t length, struct usage *ret, struct erro
 	return 0;
 }
 
+/* In doubt it is not: what is in use stays. */
+static bool is_false(struct json_object *object, const char *key)
+{
+	struct json_object *member = json_member(object, key, json_type_boolean);
+
+	return member && !json_object_get_boolean(member);
+}
+
+static int read_record(struct json_object *record, struct build_cache *cache, struct error *error)
+{
+	const char *used = json_text(record, "LastUsedAt"), *made = json_text(record, "CreatedAt");
+	struct cache_record read = { .in_use = !is_false(record, "InUse") };
+	int r;
+
+	if (!is_false(record, "Shared"))
+		return 0;
+	r = read_size(record, "Size", &read.size, error);
+	if (r < 0)
+		return r;
+	/* One that was never used has no time of it, or that of the year 1. */
+	if ((!used || parse_time(used, &read.last_used) < 0 || read.last_used <= 0) &&
+		(!made || parse_time(made, &read.last_used) < 0)) {
+		error_set(error, "LastUsedAt and CreatedAt are missing or no times");
+		return -EBADMSG;
+	}
+	*array_push(cache) = read;
+	return 0;
+}
+
+int decode_build_cache(
+	const char *data, size_t length, struct build_cache *ret, struct error *error)
+{
+	_cleanup_(build_cache_finish) struct build_cache cache = { .known = true };
+	_cleanup_json_ struct json_object *object = NULL;
+	struct json_object *records;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r == 0)
+		r = json_optional(object, "BuildCache", json_type_array, &records, error);
+	for (size_t i = 0; r == 0 && records && i < json_object_array_length(records); i++)
+		r = read_record(json_object_array_get_idx(records, i), &cache, error);
+	if (r < 0)
+		return r;
+	*ret = cache;
+	cache = (struct build_cache){};
+	return 0;
+}
+
+int decode_pruned(const char *data, size_t length, struct pruned *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	struct json_object *records;
+	struct pruned pruned = {};
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r == 0)
+		r = json_optional(object, "CachesDeleted", json_type_array, &records, error);
+	if (r == 0)
+		r = read_size(object, "SpaceReclaimed", &pruned.bytes, error);
+	if (r < 0)
+		return r;
+	pruned.records = records ? json_object_array_length(records) : 0;
+	*ret = pruned;
+	return 0;
+}
+
 void removal_finish(struct removal *removal)
 {
 	strings_finish(&removal->untagged);

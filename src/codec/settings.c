@@ -47,6 +47,12 @@ const struct setting settings_table[] = {
 		"  { match = \"elastic-package-service-*\"; origin = [ \"built\" ]; max_unused = "
 		"\"24h\"; }\n"
 		"match: a glob on the reference, an image ID, or label:KEY or label:KEY=GLOB." },
+	{ "build_cache.max_unused", SETTING_DURATION, AT(policy.cache_max_unused), "\"0\"", true, 0,
+		"Prune what BuildKit's cache has not used for longer than this. \"0\": no such limit." },
+	{ "build_cache.max_total_size", SETTING_AMOUNT, AT(policy.cache_max_total_size), "\"0\"",
+		true, 0,
+		"Prune the least recently used of it above this, not counting what images share.\n"
+		"A size or a percentage. \"0\": no such limit." },
 	{ "engine.host", SETTING_STRING, AT(engine_host), "\"\"", true, 0,
 		"unix:///path, tcp://host:port, http:// or https://. \"\": look for it as docker\n"
 		"does (DOCKER_HOST, the current context), then at the usual sockets." },

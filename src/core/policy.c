@@ -51,9 +51,23 @@ struct limits policy_limits(const struct policy *policy, const struct space *spa
 	};
 }
 
+struct cache_limits policy_cache_limits(const struct policy *policy, const struct space *space)
+{
+	return (struct cache_limits){
+		.max_unused = policy->cache_max_unused,
+		.max_total_size = limit_of(policy->cache_max_total_size, space),
+	};
+}
+
+bool policy_limits_cache(const struct policy *policy)
+{
+	return policy->cache_max_unused > 0 || amount_is_set(policy->cache_max_total_size);
+}
+
 bool policy_needs_space(const struct policy *policy)
 {
-	return policy->max_total_size.share > 0 || amount_is_set(policy->min_free_space) ||
+	return policy->max_total_size.share > 0 || policy->cache_max_total_size.share > 0 ||
+		amount_is_set(policy->min_free_space) ||
 		(policy->has_target && policy->target_total_size.share > 0);
 }
 

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 
 #include "core/units.h"
+#include "daemon/meter.h"
 #include "daemon/observe.h"
+#include "daemon/prune.h"
 #include "daemon/report.h"
 #include "io/log.h"
 
@@ -23,9 +25,8 @@ struct cycle {
 	enum cycle_trigger again_trigger;
 	struct engine_call *measure;
 	struct removing *removing;
-	struct usage usage; /* the last measure, or what is known since */
-	char *space_problem; /* why the engine's file system is not known */
-	bool confirmed; /* by a measure: what layers tell is what the engine counts */
+	struct prune *prune;
+	struct meter meter;
 	bool warned; /* that nothing more can be removed */
 
 	/* Of the collection under way. */
@@ -47,6 +48,9 @@ struct cycle *cycle_create(const struct removal_context *context, const struct s
 	struct cycle *cycle = xcalloc(1, sizeof(*cycle));
 
 	cycle->context = *context;
+	cycle->meter.engine = context->engine;
+	cycle->meter.inventory = context->inventory;
+	cycle->meter.policy = context->policy;
 	cycle->settings = settings;
 	cycle->handler = *handler;
 	cycle->userdata = userdata;
@@ -64,11 +68,11 @@ void cycle_cancel(struct cycle *cycle)
 {
 	engine_cancel(TAKE_PTR(cycle->measure));
 	removal_cancel(TAKE_PTR(cycle->removing));
+	prune_cancel(TAKE_PTR(cycle->prune));
 	clear_queue(cycle);
 	cycle->state = CYCLE_IDLE;
 	cycle->again = false;
-	cycle->usage = (struct usage){};
-	cycle->confirmed = false;
+	meter_reset(&cycle->meter);
 }
 
 void cycle_destroy(struct cycle *cycle)
@@ -76,7 +80,7 @@ void cycle_destroy(struct cycle *cycle)
 	if (!cycle)
 		return;
 	cycle_cancel(cycle);
-	free(cycle->space_problem);
+	meter_finish(&cycle->meter);
 	free(cycle->queue.items);
 	free(cycle);
 }
@@ -88,12 +92,12 @@ enum cycle_state cycle_state(const struct cycle *cycle)
 
 const struct usage *cycle_usage(const struct cycle *cycle)
 {
-	return &cycle->usage;
+	return &cycle->meter.usage;
 }
 
 const char *cycle_problem(const struct cycle *cycle)
 {
-	return cycle->space_problem;
+	return cycle->meter.problem;
 }
 
 static void set_state(struct cycle *cycle, enum cycle_state state)
@@ -102,76 +106,9 @@ static void set_state(struct cycle *cycle, enum cycle_state state)
 	cycle->handler.changed(cycle->userdata);
 }
 
-static void set_space_problem(struct cycle *cycle, char *problem)
-{
-	if (problem && !streq(problem, cycle->space_problem))
-		log_error("%s", problem);
-	free(cycle->space_problem);
-	cycle->space_problem = problem;
-}
-
-/* Asks the kernel, not the engine: cheap enough for each decision. */
-static struct limits look_at_space(struct cycle *cycle)
-{
-	const struct policy *policy = cycle->context.policy;
-	_cleanup_error_ struct error error = {};
-	char *problem = NULL;
-
-	cycle->usage.space = (struct space){};
-	if (policy_needs_space(policy) &&
-		engine_space(cycle->context.engine, &cycle->usage.space, &error) < 0)
-		problem = xasprintf(
-			"free space unknown, nothing is collected for its sake: %s", error.message);
-	set_space_problem(cycle, problem);
-	return policy_limits(policy, &cycle->usage.space);
-}
-
-static bool is_space_low(struct cycle *cycle)
-{
-	struct limits limits = look_at_space(cycle);
-
-	return cycle->usage.space.known && cycle->usage.space.free < limits.min_free_space;
-}
-
-/* What layers tell, if that is exact. */
-static bool compute_usage(const struct cycle *cycle, uint64_t *ret)
-{
-	struct bounds usage = inventory_usage(cycle->context.inventory);
-
-	if (!cycle->context.inventory->counts_layers || !bounds_are_exact(&usage))
-		return false;
-	*ret = usage.lower;
-	return true;
-}
-
-static void take_measure(struct cycle *cycle, const struct usage *usage)
-{
-	struct space space = cycle->usage.space;
-	uint64_t computed;
-
-	cycle->usage = *usage;
-	cycle->usage.space = space;
-	/* Where there is nothing, nothing is confirmed by it. */
-	cycle->confirmed = usage->known && usage->images > 0 && compute_usage(cycle, &computed) &&
-		computed == usage->images;
-}
-
 bool cycle_is_within_limits(struct cycle *cycle)
 {
-	struct limits limits;
-	uint64_t computed;
-
-	if (cycle->state != CYCLE_IDLE)
-		return false;
-	limits = look_at_space(cycle);
-	if (cycle->usage.space.known && cycle->usage.space.free < limits.min_free_space)
-		return false;
-	if (limits.max_total_size == 0)
-		return true;
-	if (!cycle->confirmed || !compute_usage(cycle, &computed))
-		return false;
-	cycle->usage.images = computed;
-	return computed <= limits.max_total_size;
+	return cycle->state == CYCLE_IDLE && meter_is_within_limits(&cycle->meter);
 }
 
 static void start(struct cycle *cycle, enum cycle_trigger trigger);
@@ -181,7 +118,7 @@ static void finish(struct cycle *cycle, int result)
 	struct collection_outcome outcome = cycle->outcome;
 
 	outcome.result = result;
-	outcome.after = cycle->usage;
+	outcome.after = cycle->meter.usage;
 	clear_queue(cycle);
 	set_state(cycle, CYCLE_IDLE);
 	cycle->handler.finished(cycle->userdata, &outcome);
@@ -213,6 +150,41 @@ static void warn_if_stuck(struct cycle *cycle, const struct plan *plan)
 	cycle->warned = stuck;
 }
 
+static void on_pruned(void *userdata, int result)
+{
+	struct cycle *cycle = userdata;
+
+	cycle->prune = NULL;
+	finish(cycle, result);
+}
+
+static bool measures_cache(const struct cycle *cycle)
+{
+	return policy_limits_cache(cycle->context.policy) &&
+		engine_prunes_within_limits(cycle->context.engine);
+}
+
+/* The images are done. What they have left in the build cache is there by now. */
+static void finish_images(struct cycle *cycle)
+{
+	struct cache_limits limits =
+		policy_cache_limits(cycle->context.policy, &cycle->meter.usage.space);
+	struct cache_plan plan = build_cache_plan(
+		&cycle->meter.build_cache, &limits, observe_now(cycle->context.ledger));
+
+	if (cycle->failure < 0 || !measures_cache(cycle) || !prune_is_needed(&plan)) {
+		finish(cycle, cycle->failure);
+		return;
+	}
+	if (!removes_for_real(cycle)) {
+		report_cache_plan(&plan);
+		finish(cycle, 0);
+		return;
+	}
+	set_state(cycle, CYCLE_PRUNE);
+	cycle->prune = prune_start(cycle->context.engine, &plan, &limits, on_pruned, cycle);
+}
+
 static void remove_next(struct cycle *cycle);
 
 static void take_removals(struct cycle *cycle, const struct plan *plan)
@@ -221,7 +193,7 @@ static void take_removals(struct cycle *cycle, const struct plan *plan)
 	cycle->removed_in_round = 0;
 	cycle->freed_in_round = (struct bounds){};
 	cycle->gone = cycle->context.inventory->gone;
-	cycle->planned = cycle->usage;
+	cycle->planned = cycle->meter.usage;
 	for (size_t i = 0; i < plan->count; i++)
 		if (reason_removes(plan->items[i].reason))
 			*array_push(&cycle->queue) = summary_of(&plan->items[i]);
@@ -231,20 +203,20 @@ static void plan_and_remove(struct cycle *cycle)
 {
 	_cleanup_(plan_finish) struct plan plan = {};
 
-	look_at_space(cycle);
-	make_plan(cycle, &cycle->usage, &plan);
+	meter_look_at_space(&cycle->meter);
+	make_plan(cycle, &cycle->meter.usage, &plan);
 	cycle->progress.over_size = plan.over_size;
 	warn_if_stuck(cycle, &plan);
 	if (!removes_for_real(cycle)) {
 		if (cycle->trigger == TRIGGER_REQUEST ||
 			(cycle->settings->enabled && plan.removals))
 			cycle->handler.planned(cycle->userdata, &plan);
-		finish(cycle, cycle->failure);
+		finish_images(cycle);
 		return;
 	}
 	take_removals(cycle, &plan);
 	if (cycle->queue.count == 0) {
-		finish(cycle, cycle->failure);
+		finish_images(cycle);
 		return;
 	}
 	set_state(cycle, CYCLE_REMOVE);
@@ -266,20 +238,20 @@ static bool has_changed_anything(const struct cycle *cycle)
 static void check_prediction(const struct cycle *cycle, const struct usage *before)
 {
 	log_debug("%" PRIu64 " bytes freed, predicted %" PRIu64 " to %" PRIu64,
-		subtract_saturating(before->images, cycle->usage.images),
+		subtract_saturating(before->images, cycle->meter.usage.images),
 		cycle->freed_in_round.lower, cycle->freed_in_round.upper);
 }
 
 static bool has_freed_space(const struct cycle *cycle)
 {
-	const struct space *before = &cycle->planned.space, *after = &cycle->usage.space;
+	const struct space *before = &cycle->planned.space, *after = &cycle->meter.usage.space;
 
 	return before->known && after->known && after->free > before->free;
 }
 
 static bool has_freed_anything(const struct cycle *cycle)
 {
-	const struct usage *before = &cycle->planned, *after = &cycle->usage;
+	const struct usage *before = &cycle->planned, *after = &cycle->meter.usage;
 
 	return (before->known && after->known && after->images < before->images) ||
 		has_freed_space(cycle);
@@ -289,18 +261,18 @@ static bool has_freed_anything(const struct cycle *cycle)
 static void end_round(struct cycle *cycle)
 {
 	/* One that is slow to show it will be looked at again after the events of the removals. */
-	bool low = is_space_low(cycle) && has_freed_space(cycle);
+	bool low = meter_is_space_low(&cycle->meter) && has_freed_space(cycle);
 
 	cycle->fruitless = has_freed_anything(cycle) ? 0 : cycle->fruitless + 1;
 	if (cycle->failure < 0 || !(cycle->progress.over_size || low) ||
 		!has_changed_anything(cycle)) {
-		finish(cycle, cycle->failure);
+		finish_images(cycle);
 		return;
 	}
 	if (cycle->fruitless >= FRUITLESS_MAX) {
 		log_warning("collection given up: %u measures in a row show nothing freed",
 			FRUITLESS_MAX);
-		finish(cycle, 0);
+		finish_images(cycle);
 		return;
 	}
 	plan_and_remove(cycle);
@@ -313,23 +285,24 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 	cycle->measure = NULL;
 	if (answer->result != ENGINE_OK) {
 		log_error("cannot tell what was freed: %s", answer->message);
-		take_measure(cycle, &(struct usage){});
+		meter_take(&cycle->meter, NULL);
 		finish(cycle, answer->result < 0 ? answer->result : -1);
 		return;
 	}
-	take_measure(cycle, &answer->usage);
+	meter_take(&cycle->meter, answer);
 	check_prediction(cycle, &cycle->planned);
 	end_round(cycle);
 }
 
 static void verify(struct cycle *cycle)
 {
-	if (!cycle->usage.known || !has_changed_anything(cycle)) {
+	if (!cycle->meter.usage.known || !has_changed_anything(cycle)) {
 		end_round(cycle);
 		return;
 	}
 	set_state(cycle, CYCLE_VERIFY);
-	cycle->measure = engine_measure(cycle->context.engine, on_verified, cycle);
+	cycle->measure =
+		engine_measure(cycle->context.engine, measures_cache(cycle), on_verified, cycle);
 }
 
 static void mark_failed(struct cycle *cycle, const char *id)
@@ -385,13 +358,13 @@ static bool is_surely_needed(struct cycle *cycle, enum reason reason)
 	struct limits limits;
 
 	/* A file system can be slow to show what it got back: both must say that it is low. */
-	if (reason == REASON_LOW_SPACE && !is_space_low(cycle))
+	if (reason == REASON_LOW_SPACE && !meter_is_space_low(&cycle->meter))
 		return false;
-	limits = policy_limits(cycle->context.policy, &cycle->usage.space);
+	limits = policy_limits(cycle->context.policy, &cycle->meter.usage.space);
 	if (reason == REASON_LOW_SPACE)
 		return add_saturating(cycle->planned.space.free, freed) < limits.min_free_space;
-	return cycle->usage.images > freed &&
-		cycle->usage.images - freed > limits.target_total_size;
+	return cycle->meter.usage.images > freed &&
+		cycle->meter.usage.images - freed > limits.target_total_size;
 }
 
 /* Skips what is gone or may not go any more. */
@@ -440,10 +413,10 @@ static void on_measured(void *userdata, struct engine_answer *answer)
 
 	cycle->measure = NULL;
 	if (answer->result == ENGINE_OK) {
-		take_measure(cycle, &answer->usage);
+		meter_take(&cycle->meter, answer);
 		cycle->outcome.before = answer->usage;
 	} else {
-		take_measure(cycle, &(struct usage){});
+		meter_take(&cycle->meter, NULL);
 		/* The age rule does without; without a limit it was for people only. */
 		if (amount_is_set(cycle->context.policy->max_total_size)) {
 			log_error("disk usage unknown, images are not collected by size: %s",
@@ -461,10 +434,10 @@ static bool needs_measure(struct cycle *cycle)
 {
 	_cleanup_(plan_finish) struct plan plan = {};
 
-	if (look_at_space(cycle).max_total_size > 0 || cycle->trigger == TRIGGER_START ||
-		cycle->trigger == TRIGGER_REQUEST)
+	if (meter_look_at_space(&cycle->meter).max_total_size > 0 || measures_cache(cycle) ||
+		cycle->trigger == TRIGGER_START || cycle->trigger == TRIGGER_REQUEST)
 		return true;
-	make_plan(cycle, &(struct usage){ .space = cycle->usage.space }, &plan);
+	make_plan(cycle, &(struct usage){ .space = cycle->meter.usage.space }, &plan);
 	return plan.removals > 0;
 }
 
@@ -478,12 +451,13 @@ static void on_containers(void *userdata, int result, const char *why)
 		return;
 	}
 	if (!needs_measure(cycle)) {
-		take_measure(cycle, &(struct usage){}); /* too old to be shown */
+		meter_take(&cycle->meter, NULL); /* too old to be shown */
 		plan_and_remove(cycle);
 		return;
 	}
 	set_state(cycle, CYCLE_MEASURE);
-	cycle->measure = engine_measure(cycle->context.engine, on_measured, cycle);
+	cycle->measure =
+		engine_measure(cycle->context.engine, measures_cache(cycle), on_measured, cycle);
 }
 
 static void look(struct cycle *cycle)

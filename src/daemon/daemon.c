@@ -290,6 +290,10 @@ static void greet(struct daemon *daemon)
 
 	daemon->greeted = true;
 	log_info("%s", daemon->status);
+	if (policy_limits_cache(&daemon->settings.policy) &&
+		!engine_prunes_within_limits(daemon->engine))
+		log_warning("build_cache: this engine cannot prune it within limits (it takes API "
+			    "1.39); it is left alone");
 	rules_list_idle(
 		&daemon->settings.policy, &daemon->inventory, &daemon->ledger, true, &matches);
 	for (size_t i = 0; i < matches.count; i++)

@@ -139,6 +139,36 @@ void report_plan(const struct plan *plan, const char *why_nothing_happens)
 		why_nothing_happens);
 }
 
+void report_pruned(enum reason reason, const struct pruned *pruned)
+{
+	char size[FORMAT_MAX], count[FORMAT_MAX], bytes[FORMAT_MAX];
+	const struct log_field fields[] = {
+		{ "DOCKERGCD_REASON", reason_name(reason) },
+		{ "DOCKERGCD_RECORDS", count },
+		{ "DOCKERGCD_BYTES", bytes },
+	};
+
+	snprintf(count, sizeof(count), "%zu", pruned->records);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)pruned->bytes);
+	log_write(pruned->records > 0 ? LEVEL_INFO : LEVEL_DEBUG, fields, ARRAY_SIZE(fields),
+		"pruned build cache: %s, %zu %s, freed %s", reason_name(reason), pruned->records,
+		pruned->records == 1 ? "record" : "records", format_size(pruned->bytes, size));
+}
+
+void report_cache_plan(const struct cache_plan *plan)
+{
+	char size[FORMAT_MAX];
+
+	if (plan->unused > 0)
+		log_info("would prune build cache: %s, %zu %s, frees up to %s",
+			reason_name(REASON_UNUSED), plan->unused,
+			plan->unused == 1 ? "record" : "records",
+			format_size(plan->unused_bytes, size));
+	if (plan->excess > 0)
+		log_info("would prune build cache: %s, frees up to %s",
+			reason_name(REASON_OVER_SIZE), format_size(plan->excess, size));
+}
+
 static uint64_t bytes_freed(const struct collection_outcome *outcome)
 {
 	uint64_t before = outcome->before.images, after = outcome->after.images;

@@ -107,6 +107,12 @@ char *status_describe_limits(const struct settings *settings)
 			"what is least recently used while less than %s is free on the engine's "
 			"file system",
 			format_amount(policy->min_free_space, least));
+	if (policy->cache_max_unused > 0)
+		strings_addf(&parts, "build cache that is unused for more than %s",
+			format_duration(policy->cache_max_unused, unused));
+	if (amount_is_set(policy->cache_max_total_size))
+		strings_addf(&parts, "build cache above %s",
+			format_amount(policy->cache_max_total_size, most));
 	if (parts.count == 0)
 		strings_add(&parts, "nothing (no limit is set)");
 	joined = strings_join(&parts, ", and ");

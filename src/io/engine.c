@@ -2,6 +2,7 @@
 #include "io/engine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -9,6 +10,7 @@
 #include "codec/event_json.h"
 #include "io/api_version.h"
 #include "io/files.h"
+#include "io/log.h"
 
 #define LIST_MAX ((size_t)256 << 20)
 #define OBJECT_MAX ((size_t)16 << 20)
@@ -188,6 +190,7 @@ static void answer_call(struct engine_call *call, struct engine_answer *answer)
 	history_finish(&answer->history);
 	container_records_finish(&answer->containers);
 	container_record_finish(&answer->container);
+	build_cache_finish(&answer->build_cache);
 	removal_finish(&answer->removal);
 }
 
@@ -426,6 +429,23 @@ static int decode_usage_answer(
 	return decode_usage(body, length, &answer->usage, error);
 }
 
+static int decode_usage_and_cache_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	_cleanup_error_ struct error why = {};
+
+	/* What is wrong with the cache does not concern the images. */
+	if (decode_build_cache(body, length, &answer->build_cache, &why) < 0)
+		log_debug("build cache: %s", why.message);
+	return decode_usage(body, length, &answer->usage, error);
+}
+
+static int decode_pruned_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	return decode_pruned(body, length, &answer->pruned, error);
+}
+
 static int decode_removal_answer(
 	const char *body, size_t length, struct engine_answer *answer, struct error *error)
 {
@@ -483,14 +503,49 @@ struct engine_call *engine_inspect_container(
 		OBJECT_MAX, decode_container_answer, fn, userdata);
 }
 
-struct engine_call *engine_measure(struct engine *engine, engine_fn fn, void *userdata)
+static bool is_at_least(const struct engine *engine, unsigned minor)
 {
-	/* type=image is known from 1.42 on; before, it is ignored. */
-	bool typed = api_version_compare(engine->api, (struct api_version){ 1, 42 }) >= 0;
+	return api_version_compare(engine->api, (struct api_version){ 1, minor }) >= 0;
+}
 
-	return ask(engine, "GET",
-		xasprintf("/v%s/system/df%s", engine->api_text, typed ? "?type=image" : ""),
-		LIST_MAX, decode_usage_answer, fn, userdata);
+struct engine_call *engine_measure(
+	struct engine *engine, bool build_cache, engine_fn fn, void *userdata)
+{
+	/* type= is known from 1.42 on; before, it is ignored. */
+	const char *images = is_at_least(engine, 42) ? "?type=image" : "",
+		   *cache = *images && build_cache ? "&type=build-cache" : "";
+
+	return ask(engine, "GET", xasprintf("/v%s/system/df%s%s", engine->api_text, images, cache),
+		LIST_MAX, build_cache ? decode_usage_and_cache_answer : decode_usage_answer, fn,
+		userdata);
+}
+
+bool engine_prunes_within_limits(const struct engine *engine)
+{
+	return !engine->version.is_podman && is_at_least(engine, 39);
+}
+
+struct engine_call *engine_prune_unused(
+	struct engine *engine, nsec_t unused_for, engine_fn fn, void *userdata)
+{
+	_cleanup_free_ char *filters =
+		xasprintf("{\"until\":[\"%lldms\"]}", (long long)(unused_for / NSEC_PER_MSEC));
+	_cleanup_free_ char *escaped = http_escape(filters);
+
+	return ask(engine, "POST",
+		xasprintf("/v%s/build/prune?filters=%s", engine->api_text, escaped), OBJECT_MAX,
+		decode_pruned_answer, fn, userdata);
+}
+
+struct engine_call *engine_prune_down_to(
+	struct engine *engine, uint64_t bytes, engine_fn fn, void *userdata)
+{
+	/* An engine ignores the one that it does not know, and then all of it would go. */
+	const char *name = is_at_least(engine, 48) ? "max-used-space" : "keep-storage";
+
+	return ask(engine, "POST",
+		xasprintf("/v%s/build/prune?%s=%" PRIu64, engine->api_text, name, bytes),
+		OBJECT_MAX, decode_pruned_answer, fn, userdata);
 }
 
 struct engine_call *engine_remove(

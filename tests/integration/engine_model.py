@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from cache import format_time
 from images import Image, chain_ids, digest, layer_of
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -99,12 +100,29 @@ def repository(reference: str) -> str:
     return reference.rpartition(":")[0]
 
 
+@dataclass
+class CacheRecord:
+    """A record of BuildKit's cache."""
+
+    id: str
+    size: int
+    used_ns: int
+    in_use: bool = False
+    shared: bool = False
+
+    def summary(self) -> dict[str, Any]:
+        return {"ID": self.id, "Type": "regular", "InUse": self.in_use, "Shared": self.shared,
+                "Size": self.size, "CreatedAt": format_time(self.used_ns),
+                "LastUsedAt": format_time(self.used_ns), "UsageCount": 1}
+
+
 class Model:
     """Images, references, layers, containers. Every public method is one request's worth."""
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
         self.lock = threading.RLock()
+        self.build_cache: list[CacheRecord] = []
         self.images: dict[str, StoredImage] = {}
         self.references: dict[str, str] = {}
         """Familiar reference, by tag or by digest, to image ID."""
@@ -201,6 +219,19 @@ class Model:
         created = int(time.mktime(time.strptime("2020-01-01", "%Y-%m-%d")))
         stored = StoredImage(image.id, json.loads(image.config), created=created)
         return self.images.setdefault(image.id, stored)
+
+    def prune_build_cache(self, unused_ns: int, keep: int) -> list[CacheRecord]:
+        """As BuildKit does it: the least recently used first, down to KEEP bytes (0: none)."""
+        own = sorted((each for each in self.build_cache if not each.shared),
+                     key=lambda each: each.used_ns)
+        total, gone = sum(each.size for each in own), []
+        for each in own:
+            if each.in_use or time.time_ns() - each.used_ns < unused_ns or (keep and total <= keep):
+                continue
+            total -= each.size
+            gone.append(each)
+            self.build_cache.remove(each)
+        return gone
 
     def pull(self, name: str, tag: str) -> None:
         reference = familiar(f"{name}:{tag}" if tag else name)

@@ -280,6 +280,7 @@ class ScriptedEngine:
         yield "POST", "/images/(.+)/tag", self._tag
         yield "DELETE", "/images/(.+)", self._remove_image
         yield "POST", "/build", self._build
+        yield "POST", "/build/prune", self._prune_build_cache
         yield "GET", "/containers/json", self._containers
         yield "POST", "/containers/create", self._create
         yield "GET", "/containers/([^/]+)/json", self._container
@@ -317,14 +318,15 @@ class ScriptedEngine:
 
     def _df(self, request: Request, version: Version) -> Response:
         """Below 1.42 `type` is ignored; from 1.52 there is ImageUsage beside the legacy keys."""
-        only = request.query.get("type", "") if version >= (1, 42) else ""
-        if only not in ("", "image", "container", "volume", "build-cache"):
-            raise ApiError(400, f"unknown object type: {only}")
+        asked = request.query.get("type", "") if version >= (1, 42) else ""
+        types = set(asked.split(",")) if asked else {"image", "container", "volume", "build-cache"}
+        if unknown := types - {"image", "container", "volume", "build-cache"}:
+            raise ApiError(400, f"unknown object type: {unknown.pop()}")
         answer: dict[str, Any] = {
             "LayersSize": 0, "Images": None, "Containers": None, "Volumes": None,
             "BuildCache": None,
         }
-        if only in ("", "image"):
+        if "image" in types:
             answer |= {
                 "LayersSize": self.model.layers_size(),
                 "Images": [self._summary(each, version, usage=True)
@@ -332,9 +334,11 @@ class ScriptedEngine:
             }
             if version >= (1, 52):
                 answer["ImageUsage"] = self._image_usage(request, version)
-        if only in ("", "container"):
+        if "container" in types:
             answer["Containers"] = [self._container_summary(each)
                                     for each in self.model.containers.values()]
+        if "build-cache" in types:
+            answer["BuildCache"] = [each.summary() for each in self.model.build_cache]
         if version < (1, 42):
             answer |= {"Volumes": [], "BuilderSize": 0}
         if version >= (1, 52) and request.flag("verbose"):
@@ -460,6 +464,16 @@ class ScriptedEngine:
     def _build(self, request: Request, _version: Version) -> Response:
         return _lines(list(self.model.build(request.body, request.query.get("t", ""))))
 
+    def _prune_build_cache(self, request: Request, version: Version) -> Response:
+        """A parameter that the version does not know is ignored: then all of it goes."""
+        query = request.query if version >= (1, 39) else {}
+        limits = ["keep-storage"] + ["max-used-space"] * (version >= (1, 48))
+        keep = max(int(query.get(each, 0)) for each in limits)
+        until = json.loads(query.get("filters", "{}")).get("until", ["0ms"])[0]
+        gone = self.model.prune_build_cache(int(until.removesuffix("ms")) * 10**6, keep)
+        return _json({"CachesDeleted": [each.id for each in gone] or None,
+                      "SpaceReclaimed": sum(each.size for each in gone)})
+
     def _tag(self, request: Request, _version: Version, name: str) -> Response:
         self.model.tag(name, request.query["repo"], request.query.get("tag", ""))
         return Response(201)
@@ -536,7 +550,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         url = urlsplit(self.path)
         version, path = re.fullmatch(r"(?:/v(\d+\.\d+))?(/.*)", unquote(url.path)).groups("")
-        query = {key: values[-1] for key, values in
+        # Keys that come several times: type of /system/df.
+        query = {key: ",".join(values) for key, values in
                  parse_qs(url.query, keep_blank_values=True).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = Request(self.command, path, version, query,

@@ -221,6 +221,132 @@ static void test_usage_cut_short_never_passes(void **state)
 		assert_int_equal(decode_usage(data, n, &usage, NULL), -EBADMSG);
 }
 
+static void test_recorded_build_caches(void **state)
+{
+	static const struct {
+		const char *engine, *name;
+		size_t count;
+		uint64_t bytes;
+	} expected[] = {
+		{ "docker-20.10", "system-df-buildkit.json", 9, 2288071 },
+		{ "docker-20.10", "system-df-buildkit-after-rmi.json", 11, 3050679 },
+		{ "docker-20.10", "system-df.json", 0, 0 },
+		{ "docker-28.5", "system-df-buildkit.json", 9, 2288071 },
+		{ "docker-29.7", "system-df-buildkit.json", 9, 2347008 },
+		{ "podman-4.3", "system-df.json", 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		_cleanup_(build_cache_finish) struct build_cache cache = {};
+		size_t length;
+		uint64_t bytes = 0;
+		_cleanup_free_ char *data =
+			recorded_read(expected[i].engine, expected[i].name, &length);
+
+		assert_int_equal(decode_build_cache(data, length, &cache, NULL), 0);
+		assert_true(cache.known);
+		assert_int_equal(cache.count, expected[i].count);
+		for (size_t j = 0; j < cache.count; j++) {
+			bytes += cache.items[j].size;
+			assert_true(cache.items[j].last_used > 1795475600 * NSEC_PER_SEC);
+		}
+		assert_int_equal(bytes, expected[i].bytes);
+	}
+}
+
+/* A cache with one record. */
+static int decode_record(const char *record, struct build_cache *ret)
+{
+	_cleanup_free_ char *text = xasprintf("{\"BuildCache\":[%s]}", record);
+
+	return decode_build_cache(text, strlen(text), ret, NULL);
+}
+
+static void test_build_cache_records(void **state)
+{
+	static const struct {
+		const char *record;
+		int result;
+		size_t count;
+		nsec_t last_used;
+		bool in_use;
+	} cases[] = {
+		{ "{\"InUse\":false,\"Shared\":false,\"Size\":7,"
+		  "\"LastUsedAt\":\"1970-01-01T00:00:05Z\",\"CreatedAt\":\"1970-01-01T00:00:02Z\"}",
+			0, 1, 5 * NSEC_PER_SEC },
+		/* Never used: what counts is when it was made. */
+		{ "{\"InUse\":false,\"Shared\":false,\"Size\":7,\"LastUsedAt\":null,"
+		  "\"CreatedAt\":\"1970-01-01T00:00:02Z\"}",
+			0, 1, 2 * NSEC_PER_SEC },
+		{ "{\"InUse\":false,\"Shared\":false,\"Size\":7,"
+		  "\"LastUsedAt\":\"0001-01-01T00:00:00Z\",\"CreatedAt\":\"1970-01-01T00:00:02Z\"}",
+			0, 1, 2 * NSEC_PER_SEC },
+		/* In doubt it is in use. */
+		{ "{\"Shared\":false,\"Size\":7,\"CreatedAt\":\"1970-01-01T00:00:02Z\"}", 0, 1,
+			2 * NSEC_PER_SEC, true },
+		{ "{\"InUse\":true,\"Shared\":false,\"Size\":7,"
+		  "\"CreatedAt\":\"1970-01-01T00:00:02Z\"}",
+			0, 1, 2 * NSEC_PER_SEC, true },
+		{ "{\"InUse\":false,\"Shared\":true,\"Size\":7}", 0, 0, 0 },
+		{ "{\"Size\":7}", 0, 0, 0 },
+		{ "{\"InUse\":0,\"Shared\":0,\"Size\":7}", 0, 0, 0 },
+		{ "null", 0, 0, 0 },
+		{ "7", 0, 0, 0 },
+		{ "{\"InUse\":false,\"Shared\":false,\"CreatedAt\":\"1970-01-01T00:00:02Z\"}",
+			-EBADMSG, 0, 0 },
+		{ "{\"InUse\":false,\"Shared\":false,\"Size\":-1,"
+		  "\"CreatedAt\":\"1970-01-01T00:00:02Z\"}",
+			-EBADMSG, 0, 0 },
+		{ "{\"InUse\":false,\"Shared\":false,\"Size\":7}", -EBADMSG, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(build_cache_finish) struct build_cache cache = {};
+
+		if (decode_record(cases[i].record, &cache) != cases[i].result ||
+			cache.count != cases[i].count)
+			fail_msg("%s: %zu", cases[i].record, cache.count);
+		if (cache.count == 0)
+			continue;
+		assert_nsec_equal(cache.items[0].last_used, cases[i].last_used);
+		assert_int_equal(cache.items[0].in_use, cases[i].in_use);
+	}
+}
+
+static void test_build_cache_of_another_type_is_not_empty(void **state)
+{
+	struct build_cache cache = {};
+
+	assert_int_equal(decode_build_cache("{\"BuildCache\":{}}", 17, &cache, NULL), -EBADMSG);
+	assert_int_equal(decode_build_cache("[]", 2, &cache, NULL), -EBADMSG);
+	assert_false(cache.known);
+}
+
+static void test_recorded_prunes(void **state)
+{
+	static const struct {
+		const char *engine, *name;
+		size_t records;
+		uint64_t bytes;
+	} expected[] = {
+		{ "docker-20.10", "build-prune-buildkit.json", 0, 0 },
+		{ "docker-20.10", "build-prune-buildkit-all.json", 2, 762640 },
+		{ "docker-28.5", "build-prune-buildkit-all.json", 2, 762640 },
+	};
+	struct pruned pruned = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		size_t length;
+		_cleanup_free_ char *data =
+			recorded_read(expected[i].engine, expected[i].name, &length);
+
+		assert_int_equal(decode_pruned(data, length, &pruned, NULL), 0);
+		assert_int_equal(pruned.records, expected[i].records);
+		assert_int_equal(pruned.bytes, expected[i].bytes);
+	}
+	assert_int_equal(decode_pruned("{\"CachesDeleted\":null}", 22, &pruned, NULL), -EBADMSG);
+}
+
 static void test_recorded_removals(void **state)
 {
 	static const struct {
@@ -369,6 +495,10 @@ int main(void)
 		cmocka_unit_test(test_b25_a_missing_or_wrong_size_is_no_zero),
 		cmocka_unit_test(test_b25_an_image_usage_of_another_type_is_no_zero),
 		cmocka_unit_test(test_usage_cut_short_never_passes),
+		cmocka_unit_test(test_recorded_build_caches),
+		cmocka_unit_test(test_build_cache_records),
+		cmocka_unit_test(test_build_cache_of_another_type_is_not_empty),
+		cmocka_unit_test(test_recorded_prunes),
 		cmocka_unit_test(test_recorded_removals),
 		cmocka_unit_test(test_a_removal_that_only_untags),
 		cmocka_unit_test(test_a_removal_of_another_form_is_refused),

@@ -55,6 +55,7 @@ static const char every_key[] =
 	"          rules = ( { match = \"base/*\"; keep = true; },\n"
 	"                    { match = \"svc-*\"; origin = [ \"built\" ]; max_unused = \"24h\";\n"
 	"                      grace = \"0\"; } ); };\n"
+	"build_cache: { max_unused = \"2w\"; max_total_size = \"5%\"; };\n"
 	"engine: { host = \"tcp://h:1\"; connect_timeout = \"1s\"; request_timeout = \"2s\";\n"
 	"          tls_verify = false; tls_ca = \"/ca\"; tls_cert = \"/cert\"; tls_key = \"/key\";\n"
 	"        };\n"
@@ -73,6 +74,8 @@ static void assert_every_key(const struct settings *s)
 	assert_int_equal(s->policy.min_free_space.share, 1000);
 	assert_true(s->policy.has_target);
 	assert_nsec_equal(s->policy.grace, 2 * MINUTE);
+	assert_nsec_equal(s->policy.cache_max_unused, 2 * WEEK);
+	assert_int_equal(s->policy.cache_max_total_size.share, 500);
 	assert_nsec_equal(s->interval, 90 * NSEC_PER_SEC);
 	assert_nsec_equal(s->settle, 250 * NSEC_PER_MSEC);
 	assert_int_equal(s->policy.max_removals, 10);
@@ -326,7 +329,7 @@ static void test_the_table_has_each_key_once_with_help(void **state)
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(settings_table[i].path, settings_table[j].path);
 	}
-	assert_int_equal(settings_count, 24);
+	assert_int_equal(settings_count, 26);
 }
 
 int main(void)
