@@ -3,7 +3,7 @@
 
 /* A plan in words: for each image what speaks for its verdict, and what would make it another. */
 
-#include "core/policy.h"
+#include "core/plan.h"
 
 /*
  * "unused 3d4h of 28d; 12 before it": what the verdict depends on, in few words. The caller frees.

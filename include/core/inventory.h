@@ -7,11 +7,9 @@
  */
 
 #include "core/base.h"
+#include "core/hash.h"
 #include "core/layers.h"
 #include "core/record.h"
-
-#define uthash_fatal(message) abort()
-#include <uthash.h>
 
 struct image {
 	char *id;

@@ -36,8 +36,10 @@ struct layer {
 	struct layer *parent; /* NULL for a bottom layer */
 	struct bounds total; /* bytes of it and of all that lie below */
 	bool disputed; /* images contradict each other about it: total is wide and stays so */
+	unsigned depth; /* how many layers it and those below are */
 	size_t children; /* layers right on top of it */
 	size_t index; /* below layers_capacity(), for arrays beside the forest */
+	size_t place; /* scratch of the plan, for a topmost layer */
 	size_t images; /* images whose topmost layer this is */
 	size_t images_above; /* images that have this one and at least one more on top of it */
 };

@@ -11,6 +11,12 @@ struct treatment {
 	nsec_t max_unused, grace;
 };
 
+/* Whether it is too much to be unused for so long. */
+static inline bool treatment_is_over(const struct treatment *treatment, nsec_t unused)
+{
+	return treatment->max_unused > 0 && unused > treatment->max_unused;
+}
+
 /*
  * For each of the image's names the first rule that matches; any that keeps wins, else the longest
  * limits. entry may be NULL: an image that we know nothing of is unmanaged unless a rule matches.

@@ -8,7 +8,7 @@
 
 #include "codec/settings.h"
 #include "core/base.h"
-#include "core/policy.h"
+#include "core/plan.h"
 #include "daemon/removal.h"
 #include "daemon/report.h"
 

@@ -5,7 +5,7 @@
 
 #include "codec/engine_json.h"
 #include "core/base.h"
-#include "core/policy.h"
+#include "core/plan.h"
 
 /* What is told of an image after it has gone: taken down before. */
 struct image_summary {

@@ -2,7 +2,9 @@
 #include "codec/event_json.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "codec/event_scan.h"
 #include "codec/json.h"
 
 /* What is used never shows in exec, health or top events: they are not asked for. */
@@ -40,10 +42,10 @@ void engine_event_finish(struct engine_event *event)
 	*event = (struct engine_event){};
 }
 
-static enum event_kind find_kind(const char *type, const char *action)
+static enum event_kind find_kind(struct text_slice type, struct text_slice action)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (streq(kinds[i].type, type) && streq(kinds[i].action, action))
+		if (text_slice_is(&type, kinds[i].type) && text_slice_is(&action, kinds[i].action))
 			return kinds[i].kind;
 	return EVENT_OTHER;
 }
@@ -70,7 +72,18 @@ static int read_time(struct json_object *object, nsec_t *ret)
 	return 0;
 }
 
-int decode_event(const char *line, size_t length, struct engine_event *ret, struct error *error)
+static char *copy_slice(const struct text_slice *slice)
+{
+	return xstrndup(slice->at ? slice->at : "", slice->length);
+}
+
+static struct text_slice slice_of(const char *text)
+{
+	return (struct text_slice){ text, strlen(text) };
+}
+
+static int decode_by_json(
+	const char *line, size_t length, struct engine_event *ret, struct error *error)
 {
 	_cleanup_json_ struct json_object *object = NULL;
 	struct json_object *actor, *attributes;
@@ -93,11 +106,27 @@ int decode_event(const char *line, size_t length, struct engine_event *ret, stru
 	}
 	attributes = json_member(actor, "Attributes", json_type_object);
 	*ret = (struct engine_event){
-		.kind = find_kind(type, action),
+		.kind = find_kind(slice_of(type), slice_of(action)),
 		.actor = copy_text(actor, "ID"),
 		.image = copy_text(attributes, "image"),
 		.name = copy_text(attributes, "name"),
 		.time = time,
+	};
+	return 0;
+}
+
+int decode_event(const char *line, size_t length, struct engine_event *ret, struct error *error)
+{
+	struct event_scan scan;
+
+	if (!event_scan(line, length, &scan))
+		return decode_by_json(line, length, ret, error);
+	*ret = (struct engine_event){
+		.kind = find_kind(scan.type, scan.action),
+		.actor = copy_slice(&scan.actor),
+		.image = copy_slice(&scan.image),
+		.name = copy_slice(&scan.name),
+		.time = scan.time,
 	};
 	return 0;
 }

@@ -201,13 +201,18 @@ void inventory_drop_reference(
 
 static void index_reference(struct inventory *inventory, struct image *image, const char *canonical)
 {
-	struct image *owner = inventory_find_reference(inventory, canonical);
 	struct reference_entry *entry;
+	struct image *owner;
 
-	if (owner == image)
+	HASH_FIND_STR(inventory->references, canonical, entry);
+	if (entry) {
+		owner = entry->image;
+		entry->image = image;
+		/* Its entry is another's now, so that just the name is dropped. */
+		if (owner != image)
+			inventory_drop_reference(inventory, owner, canonical);
 		return;
-	if (owner)
-		inventory_drop_reference(inventory, owner, canonical);
+	}
 	entry = xcalloc(1, sizeof(*entry));
 	entry->canonical = xstrdup(canonical);
 	entry->image = image;

@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define uthash_fatal(message) abort()
-#include <uthash.h>
+#include "core/hash.h"
 
 /* The hash key of a node is what makes it unique: its parent's index and its own diff ID. */
 struct node {
@@ -55,6 +54,7 @@ static struct layer *find_or_add(struct layers *layers, struct layer *parent, co
 		return &node->layer;
 	node = xcalloc(1, sizeof(*node));
 	node->layer.parent = parent;
+	node->layer.depth = parent ? parent->depth + 1 : 1;
 	node->layer.total = (struct bounds){ parent ? parent->total.lower : 0, UINT64_MAX };
 	if (parent)
 		parent->children++;

@@ -130,7 +130,7 @@ static void finish(struct cycle *cycle, int result)
 
 static void make_plan(struct cycle *cycle, const struct usage *usage, struct plan *ret)
 {
-	policy_plan(cycle->context.policy, cycle->context.inventory, cycle->context.ledger, usage,
+	plan_make(cycle->context.policy, cycle->context.inventory, cycle->context.ledger, usage,
 		&cycle->progress, observe_now(cycle->context.ledger), ret);
 }
 

@@ -211,7 +211,7 @@ char *world_plan(struct world *world)
 	_cleanup_strings_ struct strings lines = {};
 
 	plan_finish(&world->plan);
-	policy_plan(&world->policy, &world->inventory, &world->ledger, &world->usage,
+	plan_make(&world->policy, &world->inventory, &world->ledger, &world->usage,
 		&world->progress, world->now, &world->plan);
 	for (size_t i = 0; i < world->plan.count; i++)
 		strings_addf(&lines, "%s=%s", world_name(world->plan.items[i].image->id),

@@ -6,7 +6,7 @@
  * Images go by short names, times are ages. The golden scenarios in tests/policy use it too.
  */
 
-#include "core/policy.h"
+#include "core/plan.h"
 
 #define MINUTE (60 * NSEC_PER_SEC)
 #define HOUR (60 * MINUTE)
