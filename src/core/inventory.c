@@ -336,7 +336,10 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 		inventory->generation++;
 	image->size = record->size;
 	image->has_size = record->has_size;
-	image->created = record->created;
+	/* Lists tell the second only, and lose nothing that was told before. */
+	if (record->created % NSEC_PER_SEC > 0 ||
+		record->created / NSEC_PER_SEC != image->created / NSEC_PER_SEC)
+		image->created = record->created;
 	if (record->has_layers && !image->has_layers) {
 		image->top = layers_add_image(inventory->layers, &record->layers,
 			record->has_size ? &record->size : NULL);

@@ -345,6 +345,9 @@ static void plan_removal(struct planner *planner, struct plan_item *item)
 			break;
 		item->reclaims = bounds_add(item->reclaims, drop_layers(planner, parent));
 	}
+	/* A step that is out of sight keeps what it has. */
+	if (item->image->parent && !parent_of(planner, item->image))
+		item->reclaims.lower = 0;
 	/* The steps are part of it. */
 	item->reclaims.upper = MIN(item->reclaims.upper, image_size_bounds(item->image).upper);
 	planner->plan->removals++;

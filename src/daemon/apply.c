@@ -69,6 +69,13 @@ static void ask_histories(const struct apply *apply, const struct image *image)
 	}
 }
 
+static void ask_image(const struct apply *apply, const char *name, struct question question)
+{
+	question.kind = QUESTION_IMAGE;
+	question.name = xstrdup(name);
+	apply->handler.open(apply->userdata, &question);
+}
+
 void apply_history(const struct apply *apply, const char *id, struct history *history)
 {
 	struct image *image = inventory_find_image(apply->inventory, id);
@@ -93,9 +100,13 @@ void apply_image(const struct apply *apply, const struct question *question,
 	}
 	image = inventory_put_image(apply->inventory, record);
 	parent = image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
-	/* A step of a build that now has the next one on top is no image of its own any more. */
+	/* A step of a build that now has the next one on top is no image of its own any more. No
+	 * event tells of a step: what goes along with the image must be known before it goes.
+	 */
 	if (parent)
 		ledger_drop_step(apply->ledger, parent);
+	else if (image->parent)
+		ask_image(apply, image->parent, (struct question){});
 	note_image(apply, image, question, now);
 	ask_histories(apply, image);
 	apply->handler.grown(apply->userdata);
@@ -105,13 +116,6 @@ void apply_gone(const struct apply *apply, const char *id)
 {
 	inventory_remove_image(apply->inventory, id);
 	ledger_remove(apply->ledger, id);
-}
-
-static void ask_image(const struct apply *apply, const char *name, struct question question)
-{
-	question.kind = QUESTION_IMAGE;
-	question.name = xstrdup(name);
-	apply->handler.open(apply->userdata, &question);
 }
 
 static void ask_container(const struct apply *apply, const struct engine_event *event)

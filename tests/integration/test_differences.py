@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 import secrets
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import faults
@@ -124,19 +122,13 @@ def test_b14_a_real_engine_tells_everything(watch: Watch, engine: Engine) -> Non
     assert told(daemon) == []
 
 
-def test_b14_an_image_that_buildkit_made(watch: Watch, real: RealEngine,
-                                         directory: Path) -> None:
+def test_b14_an_image_that_buildkit_made(watch: Watch, real: RealEngine) -> None:
     """Without a tag 20.10 says nothing of it: found at the interval, built, used just now."""
     daemon = watch(real, INTERVAL)
     daemon.fence()
     begin = time.time_ns()
-    (directory / "context").mkdir()
-    (directory / "context/Dockerfile").write_text("FROM scratch\nCOPY content /\n")
-    (directory / "context/content").write_text(secrets.token_hex())
-    made = subprocess.run(["/usr/bin/docker", "build", "-q", str(directory / "context")],
-                          env={"DOCKER_HOST": real.host, "DOCKER_BUILDKIT": "1",
-                               "HOME": str(directory), "PATH": "/usr/bin:/bin"},
-                          check=True, capture_output=True, text=True).stdout.strip()
+    made = real.client.build_buildkit("FROM scratch\nCOPY content /\n",
+                                      {"content": secrets.token_bytes(32)})
     daemon.wait(lambda: told(daemon) == [f"image {made} has come"], "it is told", within=30)
     cache = daemon.stop()
     assert cache.origin(made) == "built"
