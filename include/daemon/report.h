@@ -53,5 +53,8 @@ struct collection_outcome {
 
 void report_outcome(const struct collection_outcome *outcome);
 
+/* For people who wonder why an image is only known to free something between bounds. */
+void report_unsized(const struct image *image);
+
 /* A new image: how it came and whether it is managed. */
 void report_arrival(const struct image *image, const struct ledger_entry *entry, bool managed);

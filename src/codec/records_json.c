@@ -99,7 +99,8 @@ static int read_size(struct json_object *object, struct image_record *record, st
 		error_set(error, "Size is missing");
 		return -EBADMSG;
 	}
-	record->has_size = size >= 0; /* -1: not computed */
+	/* -1: not computed; what does not fit comes out as the largest number that does. */
+	record->has_size = size >= 0 && size < INT64_MAX;
 	record->size = record->has_size ? (uint64_t)size : 0;
 	return 0;
 }

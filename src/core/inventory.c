@@ -318,6 +318,23 @@ struct bounds inventory_reclaim(const struct inventory *inventory, const struct 
 	return (struct bounds){ known.lower, MIN(known.upper, reclaims.upper) };
 }
 
+/* Nothing in layers is rarely true, and often what an engine says that has not counted. */
+static bool is_sized(const struct image_record *record, bool has_layers)
+{
+	return record->has_size && (record->size > 0 || !has_layers);
+}
+
+static void set_size(
+	struct inventory *inventory, struct image *image, const struct image_record *record)
+{
+	bool has_size = is_sized(record, image->top);
+
+	if (image->size != record->size || image->has_size != has_size)
+		inventory->generation++;
+	image->size = record->size;
+	image->has_size = has_size;
+}
+
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record)
 {
 	struct image *image = inventory_find_image(inventory, record->id);
@@ -332,18 +349,16 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 		image->labels = labels_copy(&record->labels);
 		inventory->generation++;
 	}
-	if (image->size != record->size || image->has_size != record->has_size)
-		inventory->generation++;
-	image->size = record->size;
-	image->has_size = record->has_size;
+	set_size(inventory, image, record);
 	/* Lists tell the second only, and lose nothing that was told before. */
 	if (record->created % NSEC_PER_SEC > 0 ||
 		record->created / NSEC_PER_SEC != image->created / NSEC_PER_SEC)
 		image->created = record->created;
 	if (record->has_layers && !image->has_layers) {
 		image->top = layers_add_image(inventory->layers, &record->layers,
-			record->has_size ? &record->size : NULL);
+			is_sized(record, record->layers.count > 0) ? &record->size : NULL);
 		image->has_layers = true;
+		set_size(inventory, image, record);
 		learn_from_each_other(inventory);
 		inventory->generation++;
 	}

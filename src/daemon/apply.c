@@ -3,6 +3,7 @@
 
 #include "core/reference.h"
 #include "core/tracking.h"
+#include "daemon/report.h"
 #include "io/log.h"
 
 /* An image that an event or a list has shown: its entry, and what the event told of it. */
@@ -107,6 +108,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 		ledger_drop_step(apply->ledger, parent);
 	else if (image->parent)
 		ask_image(apply, image->parent, (struct question){});
+	report_unsized(image);
 	note_image(apply, image, question, now);
 	ask_histories(apply, image);
 	apply->handler.grown(apply->userdata);

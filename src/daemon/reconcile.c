@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "daemon/report.h"
 #include "io/log.h"
 
 struct reconcile {
@@ -114,9 +115,11 @@ static void measure_layers(struct reconcile *reconcile)
 {
 	struct image *image, *next;
 
-	HASH_ITER (hh, reconcile->inventory->images, image, next)
+	HASH_ITER (hh, reconcile->inventory->images, image, next) {
+		report_unsized(image);
 		if (inventory_needs_history(reconcile->inventory, image))
 			strings_add(&reconcile->without_history, image->id);
+	}
 	ask_histories(reconcile);
 }
 

@@ -209,3 +209,9 @@ void report_arrival(const struct image *image, const struct ledger_entry *entry,
 		"new image %s: %s, %s, %s", text, origin_name(entry->origin),
 		managed ? "managed" : "not managed", format_size(image->size, size));
 }
+
+void report_unsized(const struct image *image)
+{
+	if (image->has_layers && !image->has_size)
+		log_debug("%s: its size is not known", image->id);
+}

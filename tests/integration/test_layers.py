@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import re
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 import faults
 from daemon import Daemon
@@ -217,3 +221,76 @@ def test_b26_images_of_unknown_size_go_one_by_one(watch: Watch, scripted: Script
     assert scripted.client.image_ids() == {second.id}
     daemon.wait_log(rf"^info: removed {re.escape(first.reference)} .* an unknown amount$")
     assert measures(daemon) == [(1_000_000, 0, 2**64 - 1)]
+
+
+def sized(image_id: str, size: int) -> faults.Fault:
+    """An engine that tells this size of one of its images."""
+    def fault(exchange: faults.Exchange) -> None:
+        response = exchange.handle()
+        answer = json.loads(response.body)
+        for each in answer if isinstance(answer, list) else [answer]:
+            if each.get("Id") == image_id:
+                each["Size"] = size
+        exchange.wire.send(dataclasses.replace(response, body=json.dumps(answer).encode()))
+    return fault
+
+
+@pytest.mark.parametrize("size", [-1, 0, 2**63])
+def test_b24_b26_a_size_that_makes_no_sense(watch: Watch, scripted: ScriptedEngine,
+                                            size: int) -> None:
+    """The image might free anything: one at a time, and it is named. Nothing else suffers."""
+    first, second, third = (pulled(scripted, name) for name in ("first", "second", "third"))
+    for path in ("/images/json", "/images/*/json"):
+        scripted.script("GET", path, sized(first.id, size))
+    daemon = watch(scripted, images={"manage": ["existing"]})
+    for each in (first, second, third):
+        used(scripted, each.reference)
+    daemon.wait_log(f"^debug: {first.id}: its size is not known")
+    collect_down_to(daemon, scripted, 2_000_000)
+    assert scripted.client.image_ids() == {second.id, third.id}
+    collect_down_to(daemon, scripted, 1_000_000)
+    assert scripted.client.image_ids() == {third.id}
+    assert measures(daemon) == [(1_000_000, 1_000_000, 1_000_000)]
+
+
+def told_history(entries: list[int]) -> faults.Fault:
+    return faults.reply(200, [{"Id": "x", "Size": size} for size in entries])
+
+
+@pytest.mark.parametrize("entries", [[], [1], [5, 100_000], [1000] * 5, [100_000, 1000, 1000]],
+                         ids=str)
+def test_b24_b26_a_history_that_does_not_fit(watch: Watch, scripted: ScriptedEngine,
+                                             entries: list[int]) -> None:
+    """Which layers take how much stays open: named, within bounds, and never one too many."""
+    base = layer("base", 100_000), layer("own", 1000)
+    one, two = pull(scripted, "one", *base[:1], layer("1", 500)), pull(scripted, "two", *base)
+    other = pulled(scripted, "other")
+    scripted.script("GET", "/images/*/history", told_history(entries))
+    daemon = watch(scripted, images={"manage": ["existing"]})
+    for each in (one, two, other):
+        used(scripted, each.reference)
+    daemon.wait_log(r"^debug: .*history does not fit its layers")
+    collect_down_to(daemon, scripted, scripted.client.used() - 1)
+    assert scripted.client.image_ids() == {two.id, other.id}
+    freed, lower, upper = measures(daemon)[0]
+    assert lower <= freed <= upper
+    assert any(each.id in daemon.log for each in (one, two))
+
+
+def test_b32_an_image_that_vanishes_between_list_and_inspect(watch: Watch,
+                                                            scripted: ScriptedEngine) -> None:
+    first, second = pulled(scripted, "first"), pulled(scripted, "second")
+    daemon_sees = threading.Event()
+
+    def vanish(exchange: faults.Exchange) -> None:
+        answer = exchange.handle()
+        scripted.client.remove_image(first.reference)
+        exchange.wire.send(answer)
+        daemon_sees.set()
+
+    scripted.script("GET", "/images/json", vanish, times=1)
+    daemon = watch(scripted, images={"manage": ["existing"]})
+    assert daemon_sees.is_set()
+    daemon.fence()
+    assert "error" not in daemon.log
+    assert daemon.stop().ids == {second.id}

@@ -111,7 +111,8 @@ static uint64_t size_of_layer(const char *chain, size_t length)
 
 	for (size_t i = 0; i < length; i++)
 		hash = hash * 31 + (unsigned char)chain[i];
-	return hash % 5 * MB;
+	/* Some are empty, but not all of an image. */
+	return (hash % 5 + (length == 1)) * MB;
 }
 
 static uint64_t size_of_image(const char *chain)

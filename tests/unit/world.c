@@ -115,7 +115,8 @@ struct image_record world_record(const struct spec *spec)
 		.parent = spec->parent ? xstrdup(world_id(spec->parent)) : NULL,
 		.layers = split(spec->layers),
 		.has_layers = spec->layers,
-		.size = spec->size,
+		/* Nobody has counted an image with layers that takes nothing. */
+		.size = spec->size == 0 && spec->layers ? 1 : spec->size,
 		.has_size = true,
 		.created = spec->created,
 	};
