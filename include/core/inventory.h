@@ -28,7 +28,8 @@ struct image {
 	bool listed; /* scratch of inventory_replace_images() */
 	size_t containers; /* that hold it */
 	size_t children; /* images that name it as their parent */
-	size_t index; /* scratch of the policy: its place in an array beside the images */
+	size_t index; /* scratch of the plan, for a parent: its place in an array beside the images
+	               */
 	UT_hash_handle hh;
 };
 

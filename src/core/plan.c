@@ -44,6 +44,7 @@ struct place {
 	const struct ledger_entry *entry;
 	struct bounds reclaims; /* what goes with it alone, as things are */
 	struct above *by_top, *by_parent; /* what its layers tell; its parent's; or NULL */
+	bool is_parent; /* of another one: then image->index is set */
 };
 
 /* A plan in the making. */
@@ -135,6 +136,7 @@ static struct place look_up(struct planner *planner, struct image *image)
 		.entry = ledger_find(planner->ledger, image->id),
 		.reclaims = inventory_reclaim(planner->inventory, image),
 		.by_top = image->top ? above_top(planner, image->top) : NULL,
+		.is_parent = image->children > 0,
 	};
 }
 
@@ -166,7 +168,8 @@ static void planner_init(struct planner *planner)
 	qsort(depths, count, sizeof(*depths), compare_depths);
 	for (i = 0; i < count; i++) {
 		planner->places[i] = places[depths[i].index];
-		planner->places[i].image->index = i;
+		if (planner->places[i].is_parent)
+			planner->places[i].image->index = i;
 	}
 	for (i = 0; i < count; i++) {
 		struct place *place = &planner->places[i];
@@ -298,7 +301,7 @@ static int compare_items(const void *a, const void *b)
 
 static bool has_children_left(const struct planner *planner, const struct image *image)
 {
-	if (image->children > planner->by_image[image->index].removed)
+	if (image->children > 0 && image->children > planner->by_image[image->index].removed)
 		return true;
 	return image->top && image->top->images_above > planner->gone[image->top->index].above;
 }
