@@ -32,6 +32,8 @@ enum cycle_trigger {
 struct cycle_handler {
 	/* The state or the usage has changed. */
 	void (*changed)(void *userdata);
+	/* An image went, or did not though it was to: "removed", or why it stays. */
+	void (*decided)(void *userdata, const struct image_summary *summary, const char *outcome);
 	/* This would be done if removals were switched on, or were no dry run. */
 	void (*planned)(void *userdata, const struct plan *plan);
 	void (*finished)(void *userdata, const struct collection_outcome *outcome);
@@ -54,6 +56,12 @@ void cycle_settled(struct cycle *cycle);
 void cycle_cancel(struct cycle *cycle);
 
 enum cycle_state cycle_state(const struct cycle *cycle);
+
+/* While it is paused nothing is removed; what is under way ends after the present image. */
+void cycle_set_paused(struct cycle *cycle, bool paused);
+
+/* What a collection now would do, as far as is known without asking the engine. */
+void cycle_plan(struct cycle *cycle, struct plan *ret);
 
 /* What keeps it from collecting by space, for people; NULL if nothing does. */
 const char *cycle_problem(const struct cycle *cycle);

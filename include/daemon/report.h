@@ -10,7 +10,7 @@
 /* What is told of an image after it has gone: taken down before. */
 struct image_summary {
 	char *id, *title;
-	char *references; /* canonical, with spaces between */
+	struct strings references; /* canonical */
 	enum reason reason;
 	nsec_t last_used, unused;
 	struct bounds reclaims;

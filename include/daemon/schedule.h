@@ -39,3 +39,6 @@ void schedule_succeeded(struct schedule *schedule);
 
 /* There is no engine: only the interval goes on. */
 void schedule_idle(struct schedule *schedule);
+
+/* When the interval is over, by the wall clock. */
+nsec_t schedule_next(const struct schedule *schedule);

@@ -70,7 +70,8 @@ const struct setting settings_table[] = {
 	{ "engine.tls_key", SETTING_STRING, AT(tls_key), "\"\"", true, 0,
 		"And its key. \"\": key.pem in DOCKER_CERT_PATH." },
 	{ "control.socket", SETTING_STRING, AT(control_socket), "\"\"", false, 0,
-		"Taken, but without effect in this version." },
+		"Where to listen for HTTP requests of its own user. \"\": dockergcd/control.sock in the\n"
+		"runtime directory." },
 	{ "control.metrics_listen", SETTING_STRING, AT(metrics_listen), "\"\"", false, 0,
 		"Taken, but without effect in this version." },
 	{ "cache_file", SETTING_STRING, AT(cache_file), "\"\"", false, 0,

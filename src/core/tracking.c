@@ -63,3 +63,63 @@ void tracking_settle_all(const struct policy *policy, struct ledger *ledger,
 	HASH_ITER (hh, inventory->images, image, next)
 		tracking_settle(policy, ledger, image, now);
 }
+
+const char *tracking_result_name(enum tracking_result result)
+{
+	static const char *const names[] = { "tracked", "touched", "present", "forgotten",
+		"unknown" };
+
+	return names[result];
+}
+
+static struct tracked_reference *find_wish(const struct ledger *ledger, const char *canonical)
+{
+	for (size_t i = 0; i < ledger->tracked.count; i++)
+		if (streq(ledger->tracked.items[i].canonical, canonical))
+			return &ledger->tracked.items[i];
+	return NULL;
+}
+
+enum tracking_result tracking_track(const struct policy *policy, struct ledger *ledger,
+	const struct inventory *inventory, const char *canonical, nsec_t now)
+{
+	const struct image *image = inventory_find_reference(inventory, canonical);
+	struct ledger_entry *entry = image ? ledger_find(ledger, image->id) : NULL;
+
+	if (entry && entry->forgotten) {
+		entry->forgotten = false;
+		entry->tracked = true;
+		ledger->generation++;
+		ledger_touch(ledger, image->id, now, now);
+		return TRACKING_TRACKED;
+	}
+	if (image && !policy_manages(policy, image, entry))
+		return TRACKING_PRESENT;
+	if (image) {
+		ledger_touch(ledger, image->id, now, now);
+		return TRACKING_TOUCHED;
+	}
+	ledger_add_tracked(ledger, xstrdup(canonical), now, false);
+	return TRACKING_TRACKED;
+}
+
+enum tracking_result tracking_forget(
+	struct ledger *ledger, const struct inventory *inventory, const char *canonical)
+{
+	const struct image *image = inventory_find_reference(inventory, canonical);
+	struct ledger_entry *entry = image ? ledger_find(ledger, image->id) : NULL;
+	struct tracked_reference *wish = find_wish(ledger, canonical);
+
+	if (!entry && !wish)
+		return TRACKING_UNKNOWN;
+	if (entry) {
+		entry->tracked = false;
+		entry->forgotten = true;
+	}
+	if (wish) {
+		free(wish->canonical);
+		*wish = ledger->tracked.items[--ledger->tracked.count];
+	}
+	ledger->generation++;
+	return TRACKING_FORGOTTEN;
+}

@@ -27,6 +27,7 @@ struct cycle {
 	struct removing *removing;
 	struct prune *prune;
 	struct meter meter;
+	bool paused;
 	bool warned; /* that nothing more can be removed */
 
 	/* Of the collection under way. */
@@ -106,6 +107,21 @@ static void set_state(struct cycle *cycle, enum cycle_state state)
 	cycle->handler.changed(cycle->userdata);
 }
 
+void cycle_set_paused(struct cycle *cycle, bool paused)
+{
+	cycle->paused = paused;
+}
+
+void cycle_plan(struct cycle *cycle, struct plan *ret)
+{
+	static const struct progress progress;
+
+	/* Brings the usage up to date, if that is known. */
+	cycle_is_within_limits(cycle);
+	plan_make(cycle->context.policy, cycle->context.inventory, cycle->context.ledger,
+		&cycle->meter.usage, &progress, observe_now(cycle->context.ledger), ret);
+}
+
 bool cycle_is_within_limits(struct cycle *cycle)
 {
 	return cycle->state == CYCLE_IDLE && meter_is_within_limits(&cycle->meter);
@@ -136,7 +152,7 @@ static void make_plan(struct cycle *cycle, const struct usage *usage, struct pla
 
 static bool removes_for_real(const struct cycle *cycle)
 {
-	return cycle->settings->enabled && !cycle->settings->dry_run;
+	return cycle->settings->enabled && !cycle->settings->dry_run && !cycle->paused;
 }
 
 /* What a person must know, once: the limit is missed, and nothing is left that could be removed. */
@@ -324,6 +340,7 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
 	switch (outcome->result) {
 	case REMOVAL_DONE:
 		report_removed(summary);
+		cycle->handler.decided(cycle->userdata, summary, "removed");
 		cycle->outcome.removed++;
 		cycle->removed_in_round++;
 		cycle->freed_in_round = bounds_add(cycle->freed_in_round, summary->reclaims);
@@ -332,14 +349,17 @@ static void on_removal(void *userdata, const struct removal_outcome *outcome)
 	case REMOVAL_KEPT:
 		why = xasprintf("%s by now", reason_name(outcome->reason));
 		report_kept(summary, why);
+		cycle->handler.decided(cycle->userdata, summary, why);
 		break;
 	case REMOVAL_REFUSED:
 		mark_failed(cycle, summary->id);
 		cycle->outcome.refused++;
 		report_kept(summary, outcome->message);
+		cycle->handler.decided(cycle->userdata, summary, outcome->message);
 		break;
 	case REMOVAL_FAILED:
 		log_error("collection stopped: %s", outcome->message);
+		cycle->handler.decided(cycle->userdata, summary, outcome->message);
 		cycle->failure = -1;
 		cycle->next = cycle->queue.count;
 		break;

@@ -8,6 +8,8 @@
 
 #include "core/explain.h"
 #include "core/rules.h"
+#include "core/units.h"
+#include "daemon/api.h"
 #include "daemon/cycle.h"
 #include "daemon/observe.h"
 #include "daemon/report.h"
@@ -32,6 +34,13 @@ struct daemon {
 	struct cycle *cycle;
 	struct store store;
 
+	struct api *api;
+	struct removal_log removals;
+	struct collection_record last_collection;
+	struct event *pause_timer;
+	nsec_t paused_until; /* 0: not paused, NSEC_MAX: until somebody resumes */
+	char *api_problem;
+
 	struct schedule *schedule;
 	bool watching;
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
@@ -49,22 +58,35 @@ static const char *find_problem(const struct daemon *daemon)
 {
 	if (daemon->store.problem)
 		return daemon->store.problem;
-	return daemon->config_problem ? daemon->config_problem : cycle_problem(daemon->cycle);
+	if (daemon->config_problem)
+		return daemon->config_problem;
+	return daemon->api_problem ? daemon->api_problem : cycle_problem(daemon->cycle);
 }
 
-static void update_status(struct daemon *daemon)
+static bool is_watching(const struct daemon *daemon)
 {
-	struct status status = {
+	return daemon->watching && watch_is_loaded(daemon->watch);
+}
+
+static struct status status_of(const struct daemon *daemon)
+{
+	return (struct status){
 		.engine = daemon->engine,
 		.settings = &daemon->settings,
 		.inventory = &daemon->inventory,
 		.ledger = &daemon->ledger,
 		.usage = cycle_usage(daemon->cycle),
 		.cycle = cycle_state(daemon->cycle),
-		.watching = daemon->watching && watch_is_loaded(daemon->watch),
+		.watching = is_watching(daemon),
+		.paused_until = daemon->paused_until,
 		.away = daemon->away,
 		.problem = find_problem(daemon),
 	};
+}
+
+static void update_status(struct daemon *daemon)
+{
+	struct status status = status_of(daemon);
 	char *text = status_describe(&status);
 
 	if (!streq(text, daemon->status))
@@ -91,6 +113,13 @@ static void leave_engine(struct daemon *daemon)
 	ledger_watch_end(&daemon->ledger);
 	cycle_cancel(daemon->cycle);
 	watch_stop(daemon->watch);
+	api_gone(daemon->api);
+}
+
+static void collect(struct daemon *daemon, enum cycle_trigger trigger)
+{
+	if (daemon->paused_until == 0)
+		cycle_trigger(daemon->cycle, trigger);
 }
 
 /* Lists anew and collects after it. */
@@ -213,6 +242,7 @@ static void on_away(void *userdata, const char *why)
 	schedule_idle(daemon->schedule);
 	cycle_cancel(daemon->cycle);
 	watch_pause(daemon->watch);
+	api_gone(daemon->api);
 	learned(daemon);
 }
 
@@ -230,13 +260,13 @@ static void on_listed(void *userdata)
 static void on_reconciled(void *userdata)
 {
 	struct daemon *daemon = userdata;
-	bool collect = daemon->collect_listed;
+	bool wanted = daemon->collect_listed;
 
 	observe_now(&daemon->ledger);
 	learned(daemon);
 	daemon->collect_listed = false;
-	if (collect)
-		cycle_trigger(daemon->cycle, daemon->trigger);
+	if (wanted)
+		collect(daemon, daemon->trigger);
 }
 
 static void on_list_failed(void *userdata, const char *why)
@@ -245,6 +275,7 @@ static void on_list_failed(void *userdata, const char *why)
 
 	log_error("cannot list images, nothing is collected: %s", why);
 	cycle_cancel(daemon->cycle);
+	api_gone(daemon->api);
 	if (daemon->options.once)
 		stop(daemon, EXIT_FAILURE);
 	else
@@ -301,6 +332,30 @@ static void greet(struct daemon *daemon)
 			matches.items[i]);
 }
 
+static void on_cycle_decided(
+	void *userdata, const struct image_summary *summary, const char *outcome)
+{
+	struct daemon *daemon = userdata;
+	struct logged_removal removal = {
+		.time = observe_now(&daemon->ledger),
+		.id = xstrdup(summary->id),
+		.references = strings_copy(&summary->references),
+		.reason = summary->reason,
+		.bytes = summary->reclaims,
+		.outcome = xstrdup(outcome),
+	};
+
+	removal_log_add(&daemon->removals, &removal);
+}
+
+static const char *why_nothing_happens(const struct daemon *daemon)
+{
+	if (!daemon->settings.enabled)
+		return "gc.enabled = false: nothing is removed";
+	return daemon->paused_until > 0 ? "paused: nothing is removed"
+					: "dry run: nothing is removed";
+}
+
 static void on_cycle_planned(void *userdata, const struct plan *plan)
 {
 	struct daemon *daemon = userdata;
@@ -313,16 +368,23 @@ static void on_cycle_planned(void *userdata, const struct plan *plan)
 	} else {
 		report_removals(plan);
 	}
-	report_plan(plan,
-		daemon->settings.enabled ? "dry run: nothing is removed"
-					 : "gc.enabled = false: nothing is removed");
+	report_plan(plan, why_nothing_happens(daemon));
 }
 
 static void on_cycle_finished(void *userdata, const struct collection_outcome *outcome)
 {
 	struct daemon *daemon = userdata;
 
+	daemon->last_collection = (struct collection_record){
+		.time = observe_now(&daemon->ledger),
+		.removed = outcome->removed,
+		.failed = outcome->refused,
+		.before = outcome->before,
+		.after = outcome->after,
+		.finished = outcome->result >= 0,
+	};
 	report_outcome(outcome);
+	api_collected(daemon->api, &daemon->last_collection);
 	learned(daemon);
 	if (!daemon->greeted)
 		greet(daemon);
@@ -357,7 +419,7 @@ static void on_quiet(void *userdata)
 	if (cycle_is_within_limits(daemon->cycle))
 		update_status(daemon);
 	else
-		cycle_trigger(daemon->cycle, TRIGGER_SIZE);
+		collect(daemon, TRIGGER_SIZE);
 }
 
 static void on_retry(void *userdata)
@@ -418,7 +480,7 @@ static void reload(struct daemon *daemon)
 		    &old, engine_endpoint(daemon->engine), &daemon->settings, &endpoint))
 		use_engine(daemon, &endpoint);
 	else if (daemon->watching)
-		cycle_trigger(daemon->cycle, TRIGGER_TIMER);
+		collect(daemon, TRIGGER_TIMER);
 	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 }
 
@@ -428,10 +490,132 @@ static void collect_now(struct daemon *daemon)
 	observe_now(&daemon->ledger);
 	if (!daemon->watching)
 		log_warning("not now: there is no engine");
+	else if (daemon->paused_until > 0)
+		log_warning("not now: paused");
 	else if (watch_is_loaded(daemon->watch))
-		cycle_trigger(daemon->cycle, TRIGGER_REQUEST);
+		collect(daemon, TRIGGER_REQUEST);
 	else
 		daemon->trigger = TRIGGER_REQUEST; /* follows the first lists anyway */
+}
+
+/* api */
+
+static const char *state_of(const struct daemon *daemon)
+{
+	if (!is_watching(daemon))
+		return "waiting";
+	return cycle_state(daemon->cycle) >= CYCLE_CONTAINERS ? "collecting" : "watching";
+}
+
+static void on_describe(void *userdata, struct control_status *ret)
+{
+	struct daemon *daemon = userdata;
+	const struct usage *usage = cycle_usage(daemon->cycle);
+	struct status status = status_of(daemon);
+
+	observe_now(&daemon->ledger);
+	*ret = (struct control_status){
+		.state = state_of(daemon),
+		.paused_until = daemon->paused_until,
+		.host = engine_endpoint(daemon->engine)->url,
+		.engine_id = daemon->ledger.engine_id,
+		.version = status.watching ? engine_version(daemon->engine)->version : NULL,
+		.api_version = status.watching ? engine_api_version(daemon->engine) : NULL,
+		.images = inventory_count_images(&daemon->inventory),
+		.managed = status_count_managed(&status),
+		.usage = *usage,
+		.limits = policy_limits(&daemon->settings.policy, &usage->space),
+		.max_unused = daemon->settings.policy.max_unused,
+		.enabled = daemon->settings.enabled,
+		.dry_run = daemon->settings.dry_run,
+		.last = daemon->last_collection,
+		.next = status.watching && daemon->paused_until == 0
+			? schedule_next(daemon->schedule)
+			: 0,
+		.unobserved = daemon->ledger.unobserved,
+		.errors = { daemon->store.problem, daemon->config_problem, daemon->api_problem,
+			cycle_problem(daemon->cycle) },
+	};
+}
+
+static void on_collect(void *userdata)
+{
+	collect_now(userdata);
+}
+
+static void resume(struct daemon *daemon)
+{
+	if (daemon->paused_until == 0)
+		return;
+	evtimer_del(daemon->pause_timer);
+	daemon->paused_until = 0;
+	cycle_set_paused(daemon->cycle, false);
+	log_info("collecting again");
+	if (is_watching(daemon))
+		collect(daemon, TRIGGER_TIMER);
+	update_status(daemon);
+}
+
+static void on_pause_over(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
+{
+	resume(userdata);
+}
+
+static void on_pause(void *userdata, nsec_t length)
+{
+	struct daemon *daemon = userdata;
+	char text[FORMAT_MAX];
+
+	if (length < 0) {
+		resume(daemon);
+		return;
+	}
+	evtimer_del(daemon->pause_timer);
+	daemon->paused_until = NSEC_MAX;
+	if (length > 0) {
+		timer_arm(daemon->pause_timer, length);
+		daemon->paused_until = observe_now(&daemon->ledger) + length;
+	}
+	cycle_set_paused(daemon->cycle, true);
+	log_info("paused%s%s: nothing is collected", length > 0 ? " for " : "",
+		length > 0 ? format_duration(length, text) : "");
+	update_status(daemon);
+}
+
+static void on_told(void *userdata)
+{
+	learned(userdata);
+}
+
+static void create_api(struct daemon *daemon)
+{
+	static const struct api_handler handler = {
+		.describe = on_describe,
+		.collect = on_collect,
+		.pause = on_pause,
+		.changed = on_told,
+	};
+	struct api_context context = {
+		.settings = &daemon->settings,
+		.engine = daemon->engine,
+		.inventory = &daemon->inventory,
+		.watch = daemon->watch,
+		.ledger = &daemon->ledger,
+		.cycle = daemon->cycle,
+		.removals = &daemon->removals,
+	};
+	_cleanup_error_ struct error error = {};
+
+	daemon->pause_timer = evtimer_new(daemon->base, on_pause_over, daemon);
+	if (!daemon->pause_timer)
+		abort();
+	daemon->api = api_create(daemon->base, &context, &handler, daemon);
+	if (daemon->options.once ||
+		api_listen(daemon->api, daemon->settings.control_socket, &error) == 0)
+		return;
+	/* It is there for people's comfort: the images go without it. */
+	log_error("no control socket: %s", error.message);
+	daemon->api_problem = xasprintf("no control socket: %s", error.message);
 }
 
 static void on_signal(evutil_socket_t number, short what _unused_, void *userdata)
@@ -487,6 +671,7 @@ static void create_parts(struct daemon *daemon)
 	};
 	static const struct cycle_handler cycle_handler = {
 		.changed = on_cycle_changed,
+		.decided = on_cycle_decided,
 		.planned = on_cycle_planned,
 		.finished = on_cycle_finished,
 	};
@@ -509,6 +694,7 @@ static void create_parts(struct daemon *daemon)
 	};
 	daemon->cycle = cycle_create(&context, &daemon->settings, &cycle_handler, daemon);
 	daemon->schedule = schedule_create(daemon->base, &schedule_handler, daemon);
+	create_api(daemon);
 	create_signals(daemon);
 }
 
@@ -558,6 +744,10 @@ void daemon_destroy(struct daemon *daemon)
 			event_free(daemon->signals[i]);
 	if (daemon->watchdog)
 		event_free(daemon->watchdog);
+	if (daemon->pause_timer)
+		event_free(daemon->pause_timer);
+	api_destroy(daemon->api);
+	removal_log_finish(&daemon->removals);
 	schedule_destroy(daemon->schedule);
 	cycle_destroy(daemon->cycle);
 	watch_destroy(daemon->watch);
@@ -569,6 +759,7 @@ void daemon_destroy(struct daemon *daemon)
 	settings_finish(&daemon->settings);
 	event_base_free(daemon->base);
 	free(daemon->away);
+	free(daemon->api_problem);
 	free(daemon->config_problem);
 	free(daemon->status);
 	free(daemon);

@@ -17,7 +17,7 @@ struct image_summary summary_of(const struct plan_item *item)
 	return (struct image_summary){
 		.id = xstrdup(image->id),
 		.title = image_title(image),
-		.references = strings_join(&image->references, " "),
+		.references = strings_copy(&image->references),
 		.reason = item->reason,
 		.last_used = item->last_used,
 		.unused = item->unused,
@@ -29,7 +29,7 @@ void image_summary_finish(struct image_summary *summary)
 {
 	free(summary->id);
 	free(summary->title);
-	free(summary->references);
+	strings_finish(&summary->references);
 	*summary = (struct image_summary){};
 }
 
@@ -58,11 +58,12 @@ void report_removed(const struct image_summary *summary)
 {
 	_cleanup_free_ char *image = describe(summary->title, summary->id);
 	_cleanup_free_ char *why = describe_case(summary, "freed");
+	_cleanup_free_ char *references = strings_join(&summary->references, " ");
 	char bytes[FORMAT_MAX], last_used[FORMAT_MAX];
 	const struct log_field fields[] = {
 		{ "MESSAGE_ID", MESSAGE_REMOVED },
 		{ "DOCKERGCD_IMAGE", summary->id },
-		{ "DOCKERGCD_REFERENCES", summary->references },
+		{ "DOCKERGCD_REFERENCES", references },
 		{ "DOCKERGCD_REASON", reason_name(summary->reason) },
 		{ "DOCKERGCD_LAST_USED", format_time(summary->last_used, last_used) },
 		{ "DOCKERGCD_BYTES", bytes },

@@ -109,3 +109,11 @@ void schedule_idle(struct schedule *schedule)
 	evtimer_del(schedule->settle_timer);
 	evtimer_del(schedule->backoff_timer);
 }
+
+nsec_t schedule_next(const struct schedule *schedule)
+{
+	struct timeval tv = {};
+
+	evtimer_pending(schedule->interval_timer, &tv);
+	return tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * 1000;
+}

@@ -4,7 +4,7 @@
 #include "core/rules.h"
 #include "core/units.h"
 
-static size_t count_managed(const struct status *status)
+size_t status_count_managed(const struct status *status)
 {
 	struct image *image, *next;
 	size_t count = 0;
@@ -38,10 +38,15 @@ static char *describe_usage(const struct status *status)
 
 static char *describe_mode(const struct status *status)
 {
-	char interval[FORMAT_MAX];
+	char interval[FORMAT_MAX], until[FORMAT_MAX];
 
 	if (!status->settings->enabled)
 		return xstrdup("tracking only");
+	if (status->paused_until == NSEC_MAX)
+		return xstrdup("paused");
+	if (status->paused_until > 0)
+		return xasprintf(
+			"paused until %s", format_time_seconds(status->paused_until, until));
 	return xasprintf("%s at least every %s",
 		status->settings->dry_run ? "dry run" : "collecting",
 		format_duration(status->settings->interval, interval));
@@ -81,8 +86,8 @@ char *status_describe(const struct status *status)
 	rules = describe_idle_rules(status);
 	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s%s",
 		status->cycle >= CYCLE_CONTAINERS ? "Collecting" : "Watching", engine,
-		count_managed(status), inventory_count_images(status->inventory), usage, mode,
-		rules, status->problem ? "; " : "", status->problem ? status->problem : "");
+		status_count_managed(status), inventory_count_images(status->inventory), usage,
+		mode, rules, status->problem ? "; " : "", status->problem ? status->problem : "");
 }
 
 char *status_describe_limits(const struct settings *settings)

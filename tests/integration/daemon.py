@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cache import Cache, format_time, parse_time
+from control_client import ControlClient
 from engines import Engine
 from notify_socket import NotifySocket
 
@@ -122,6 +123,7 @@ class Daemon:
         self.notify = NotifySocket(directory / "notify") if notify else None
         host = host or (engine if isinstance(engine, str) else engine.host)
         self.environment = self._environment(host) | (environment or {})
+        self.control = ControlClient(directory / "run/dockergcd/control.sock")
 
     # Before it runs
 

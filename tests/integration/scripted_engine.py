@@ -338,7 +338,8 @@ class ScriptedEngine:
             answer["Containers"] = [self._container_summary(each)
                                     for each in self.model.containers.values()]
         if "build-cache" in types:
-            answer["BuildCache"] = [each.summary() for each in self.model.build_cache]
+            records = [each.summary() for each in self.model.build_cache]
+            answer["BuildCache"] = records or ([] if version >= (1, 42) else None)
         if version < (1, 42):
             answer |= {"Volumes": [], "BuilderSize": 0}
         if version >= (1, 52) and request.flag("verbose"):

@@ -16,7 +16,7 @@ from daemon import Daemon
 from engines import Engine
 from images import image
 from real_engine import RealEngine
-from scenes import loaded, pulled, used
+from scenes import loaded, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -76,7 +76,7 @@ def test_what_events_did_not_tell_is_told(watch: Watch, scripted: ScriptedEngine
 
 def test_an_event_that_the_list_is_ahead_of_explains_it(watch: Watch,
                                                         scripted: ScriptedEngine) -> None:
-    """Changes happen while the list is made, their events come a second later."""
+    """Changes happen while the list is made, their events come half a second later."""
     daemon = watch(scripted, INTERVAL)
     first = pulled(scripted, "first")
     daemon.fence()
@@ -92,8 +92,8 @@ def test_an_event_that_the_list_is_ahead_of_explains_it(watch: Watch,
         exchange.wire.send(exchange.handle())
 
     scripted.script("GET", "/images/json", changed, times=1)
-    daemon.wait(lambda: late, "the list")
-    wait_lists(daemon, 1)
+    daemon.wait(lambda: scripted.model.emit == real and late, "the list")
+    wait_until(time.monotonic() + 0.5, daemon)
     for arguments in late:
         real(*arguments)
     wait_lists(daemon, 2)

@@ -133,6 +133,53 @@ static void test_b9_other_names_stay_asked_for(void **state)
 	assert_string_equal(w->ledger.tracked.items[0].canonical, A);
 }
 
+static enum tracking_result track(struct world *w, const char *canonical)
+{
+	return tracking_track(&w->policy, &w->ledger, &w->inventory, canonical, w->now);
+}
+
+static enum tracking_result forget(struct world *w, const char *canonical)
+{
+	return tracking_forget(&w->ledger, &w->inventory, canonical);
+}
+
+static void test_b9_track(void **state)
+{
+	struct world *w = *state;
+
+	w->policy.manage[ORIGIN_PULLED] = true;
+	/* Absent, and once more. */
+	assert_int_equal(track(w, A), TRACKING_TRACKED);
+	assert_int_equal(track(w, A), TRACKING_TRACKED);
+	assert_int_equal(w->ledger.tracked.count, 1);
+	world_add(w, .name = "x", .tags = "x", .idle = DAY);
+	assert_int_equal(track(w, "docker.io/library/x:latest"), TRACKING_TOUCHED);
+	assert_nsec_equal(world_entry(w, "x")->last_used, w->now);
+	world_add(w, .name = "y", .tags = "y", .origin = "existing", .idle = DAY);
+	assert_int_equal(track(w, "docker.io/library/y:latest"), TRACKING_PRESENT);
+	assert_nsec_equal(world_entry(w, "y")->last_used, w->now - DAY);
+	assert_false(manages(w, "y"));
+}
+
+static void test_b9_forget(void **state)
+{
+	struct world *w = *state;
+	uint64_t generation;
+
+	w->policy.manage[ORIGIN_PULLED] = true;
+	assert_int_equal(forget(w, A), TRACKING_UNKNOWN);
+	track(w, A);
+	assert_int_equal(forget(w, A), TRACKING_FORGOTTEN);
+	assert_int_equal(w->ledger.tracked.count, 0);
+	world_add(w, .name = "x", .tags = "x", .idle = DAY);
+	generation = w->ledger.generation;
+	assert_int_equal(forget(w, "docker.io/library/x:latest"), TRACKING_FORGOTTEN);
+	assert_true(w->ledger.generation > generation);
+	assert_false(manages(w, "x"));
+	assert_int_equal(track(w, "docker.io/library/x:latest"), TRACKING_TRACKED);
+	assert_true(manages(w, "x"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +191,8 @@ int main(void)
 		tracking_test(test_b9_what_elastic_package_brought_is_managed_even_so),
 		tracking_test(test_b9_forgotten_stays_forgotten_unless_it_arrives_anew),
 		tracking_test(test_b9_other_names_stay_asked_for),
+		tracking_test(test_b9_track),
+		tracking_test(test_b9_forget),
 	};
 
 	return cmocka_run_group_tests_name("tracking", tests, NULL, NULL);

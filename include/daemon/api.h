@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The control socket's routes: what people and scripts can ask and tell the daemon. */
+
+#include "codec/control_json.h"
+#include "core/base.h"
+#include "core/removal_log.h"
+#include "daemon/cycle.h"
+#include "daemon/watch.h"
+#include "io/control.h"
+#include "io/engine.h"
+
+struct api;
+
+/* What is asked about; all of it is the daemon's. */
+struct api_context {
+	const struct settings *settings;
+	const struct engine *engine;
+	const struct inventory *inventory;
+	const struct watch *watch;
+	struct ledger *ledger;
+	struct cycle *cycle;
+	const struct removal_log *removals;
+};
+
+struct api_handler {
+	/* Fills in what only the daemon knows. */
+	void (*describe)(void *userdata, struct control_status *status);
+	/* Somebody wants a collection now. */
+	void (*collect)(void *userdata);
+	/* No collection for so long; 0: until resume, < 0: resume. */
+	void (*pause)(void *userdata, nsec_t length);
+	/* The ledger has changed. */
+	void (*changed)(void *userdata);
+};
+
+struct api *api_create(struct event_base *base, const struct api_context *context,
+	const struct api_handler *handler, void *userdata);
+void api_destroy(struct api *api);
+
+/* Listens at the configured socket, else where the environment says. 0, or -errno with *error. */
+int api_listen(struct api *api, const char *configured, struct error *error) _warn_unused_;
+
+/* A collection has ended: those who wait for it get their answer. */
+void api_collected(struct api *api, const struct collection_record *record);
+
+/* No collection will come: nobody waits in vain. */
+void api_gone(struct api *api);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/api.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codec/control_json.h"
+#include "core/reference.h"
+#include "core/units.h"
+#include "daemon/observe.h"
+#include "io/files.h"
+
+#define STATUS_OK 200
+#define STATUS_ACCEPTED 202
+#define STATUS_BAD_REQUEST 400
+#define STATUS_NOT_FOUND 404
+#define STATUS_CONFLICT 409
+#define STATUS_UNAVAILABLE 503
+
+/* Somebody waits for a collection to end. */
+struct waiter {
+	struct control_call *call;
+	unsigned collections; /* that have to end first: what was under way does not count */
+};
+
+struct api {
+	struct api_context context;
+	struct api_handler handler;
+	void *userdata;
+	struct control *control;
+	ARRAY(struct waiter) waiters;
+};
+
+static struct control_status describe(const struct api *api)
+{
+	struct control_status status = {};
+
+	api->handler.describe(api->userdata, &status);
+	return status;
+}
+
+/* Whether there is something to tell of the engine; else the call is answered. */
+static bool has_engine(const struct api *api, struct control_call *call)
+{
+	if (watch_is_loaded(api->context.watch))
+		return true;
+	control_fail(call, STATUS_UNAVAILABLE, "waiting for Docker Engine at %s",
+		engine_endpoint(api->context.engine)->url);
+	return false;
+}
+
+static void get_status(void *userdata, struct control_call *call)
+{
+	const struct api *api = userdata;
+	struct control_status status = describe(api);
+	_cleanup_free_ char *json = encode_status(&status);
+
+	control_reply(call, STATUS_OK, json);
+}
+
+static void get_images(void *userdata, struct control_call *call)
+{
+	const struct api *api = userdata;
+	_cleanup_(plan_finish) struct plan plan = {};
+	_cleanup_free_ char *json = NULL;
+
+	if (!has_engine(api, call))
+		return;
+	cycle_plan(api->context.cycle, &plan);
+	json = encode_images(api->context.inventory, &plan);
+	control_reply(call, STATUS_OK, json);
+}
+
+static void get_image(void *userdata, struct control_call *call)
+{
+	const struct api *api = userdata;
+	_cleanup_(plan_finish) struct plan plan = {};
+	const struct image *image;
+
+	if (!has_engine(api, call))
+		return;
+	image = inventory_resolve(api->context.inventory, control_rest(call));
+	cycle_plan(api->context.cycle, &plan);
+	for (size_t i = 0; image && i < plan.count; i++) {
+		_cleanup_free_ char *json = NULL;
+
+		if (plan.items[i].image != image)
+			continue;
+		json = encode_image(api->context.inventory, &plan, &plan.items[i]);
+		control_reply(call, STATUS_OK, json);
+		return;
+	}
+	control_fail(call, STATUS_NOT_FOUND, "no such image: %s", control_rest(call));
+}
+
+static void reply_plan(const struct api *api, struct control_call *call)
+{
+	_cleanup_(plan_finish) struct plan plan = {};
+	_cleanup_free_ char *json = NULL;
+
+	cycle_plan(api->context.cycle, &plan);
+	json = encode_plan(&plan, cycle_usage(api->context.cycle), api->context.settings->enabled);
+	control_reply(call, STATUS_OK, json);
+}
+
+static void get_plan(void *userdata, struct control_call *call)
+{
+	const struct api *api = userdata;
+
+	if (has_engine(api, call))
+		reply_plan(api, call);
+}
+
+/* As moby reads booleans in a query. */
+static bool is_set(const struct control_call *call, const char *name)
+{
+	const char *value = control_parameter(call, name);
+
+	return value && *value && !streq(value, "0") && !streq(value, "false") &&
+		!streq(value, "no") && !streq(value, "none");
+}
+
+static void post_gc(void *userdata, struct control_call *call)
+{
+	struct api *api = userdata;
+	struct control_status status = describe(api);
+
+	if (!has_engine(api, call))
+		return;
+	if (is_set(call, "dry_run")) {
+		reply_plan(api, call);
+		return;
+	}
+	if (!api->context.settings->enabled) {
+		control_fail(call, STATUS_CONFLICT, "gc.enabled = false: nothing is collected");
+		return;
+	}
+	if (status.paused_until > 0) {
+		control_fail(call, STATUS_CONFLICT, "paused: nothing is collected until resume");
+		return;
+	}
+	if (is_set(call, "wait"))
+		*array_push(&api->waiters) = (struct waiter){
+			.call = call,
+			.collections = cycle_state(api->context.cycle) == CYCLE_IDLE ? 1 : 2,
+		};
+	else
+		control_reply(call, STATUS_ACCEPTED, "{}\n");
+	api->handler.collect(api->userdata);
+}
+
+static void get_history(void *userdata, struct control_call *call)
+{
+	const struct api *api = userdata;
+	_cleanup_free_ char *json = encode_removal_log(api->context.removals);
+
+	control_reply(call, STATUS_OK, json);
+}
+
+typedef enum tracking_result (*track_fn)(const struct api *api, const char *canonical);
+
+static enum tracking_result track(const struct api *api, const char *canonical)
+{
+	return tracking_track(&api->context.settings->policy, api->context.ledger,
+		api->context.inventory, canonical, observe_now(api->context.ledger));
+}
+
+static enum tracking_result forget(const struct api *api, const char *canonical)
+{
+	return tracking_forget(api->context.ledger, api->context.inventory, canonical);
+}
+
+/* All or none: first each of them has to be understood. */
+static int canonicalise(const struct strings *references, struct strings *ret, struct error *error)
+{
+	for (size_t i = 0; i < references->count; i++) {
+		char *canonical;
+
+		if (reference_canonicalise(references->items[i], &canonical) < 0) {
+			error_set(
+				error, "\"%s\" is no reference of an image", references->items[i]);
+			return -EBADMSG;
+		}
+		strings_take(ret, canonical);
+	}
+	return 0;
+}
+
+static void post_references(struct api *api, struct control_call *call, track_fn fn)
+{
+	_cleanup_strings_ struct strings references = {}, canonical = {};
+	_cleanup_free_ enum tracking_result *results = NULL;
+	_cleanup_error_ struct error error = {};
+	_cleanup_free_ char *json = NULL;
+	const char *body;
+	size_t length;
+
+	if (!has_engine(api, call))
+		return;
+	body = control_body(call, &length);
+	if (decode_references(body, length, &references, &error) < 0 ||
+		canonicalise(&references, &canonical, &error) < 0) {
+		control_fail(call, STATUS_BAD_REQUEST, "%s", error.message);
+		return;
+	}
+	results = xcalloc(canonical.count, sizeof(*results));
+	for (size_t i = 0; i < canonical.count; i++)
+		results[i] = fn(api, canonical.items[i]);
+	json = encode_tracking(&references, results);
+	control_reply(call, STATUS_OK, json);
+	api->handler.changed(api->userdata);
+}
+
+static void post_track(void *userdata, struct control_call *call)
+{
+	post_references(userdata, call, track);
+}
+
+static void post_forget(void *userdata, struct control_call *call)
+{
+	post_references(userdata, call, forget);
+}
+
+static void pause_for(struct api *api, struct control_call *call, nsec_t length)
+{
+	struct control_status status;
+	_cleanup_free_ char *json = NULL;
+
+	api->handler.pause(api->userdata, length);
+	status = describe(api);
+	json = encode_pause(status.paused_until);
+	control_reply(call, STATUS_OK, json);
+}
+
+static void post_pause(void *userdata, struct control_call *call)
+{
+	struct api *api = userdata;
+	const char *text = control_parameter(call, "for");
+	nsec_t length = 0;
+
+	if (text && (parse_duration(text, &length) < 0 || length == 0)) {
+		control_fail(call, STATUS_BAD_REQUEST,
+			"for=%s: must be a duration such as 90m or 2h", text);
+		return;
+	}
+	pause_for(api, call, length);
+}
+
+static void post_resume(void *userdata, struct control_call *call)
+{
+	pause_for(userdata, call, -1);
+}
+
+static const struct control_route routes[] = {
+	{ "GET", "/v1/status", get_status },
+	{ "GET", "/v1/images", get_images },
+	{ "GET", "/v1/images/*", get_image },
+	{ "GET", "/v1/plan", get_plan },
+	{ "POST", "/v1/gc", post_gc },
+	{ "GET", "/v1/history", get_history },
+	{ "POST", "/v1/track", post_track },
+	{ "POST", "/v1/forget", post_forget },
+	{ "POST", "/v1/pause", post_pause },
+	{ "POST", "/v1/resume", post_resume },
+};
+
+struct api *api_create(struct event_base *base, const struct api_context *context,
+	const struct api_handler *handler, void *userdata)
+{
+	struct api *api = xcalloc(1, sizeof(*api));
+
+	api->context = *context;
+	api->handler = *handler;
+	api->userdata = userdata;
+	api->control = control_create(base, routes, ARRAY_SIZE(routes), api);
+	return api;
+}
+
+void api_destroy(struct api *api)
+{
+	if (!api)
+		return;
+	control_destroy(api->control);
+	free(api->waiters.items);
+	free(api);
+}
+
+static char *find_socket(const char *configured)
+{
+	const char *directory;
+
+	if (*configured)
+		return path_absolute(configured);
+	/* The first of several. */
+	directory = environment_get("RUNTIME_DIRECTORY");
+	if (directory)
+		return xasprintf("%.*s/control.sock", (int)strcspn(directory, ":"), directory);
+	directory = environment_get("XDG_RUNTIME_DIR");
+	if (directory)
+		return xasprintf("%s/dockergcd/control.sock", directory);
+	return geteuid() == 0 ? xstrdup("/run/dockergcd/control.sock") : NULL;
+}
+
+int api_listen(struct api *api, const char *configured, struct error *error)
+{
+	_cleanup_free_ char *path = find_socket(configured), *directory = NULL;
+	int r;
+
+	if (!path) {
+		error_set(error, "no place for it: set XDG_RUNTIME_DIR or control.socket");
+		return -ENOENT;
+	}
+	directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	if (*directory) {
+		r = directory_make(directory);
+		if (r < 0) {
+			error_set(error, "%s: %s", directory, strerror(-r));
+			return r;
+		}
+	}
+	return control_listen(api->control, path, error);
+}
+
+void api_collected(struct api *api, const struct collection_record *record)
+{
+	_cleanup_free_ char *json = encode_collection(record);
+	size_t left = 0;
+
+	for (size_t i = 0; i < api->waiters.count; i++) {
+		struct waiter *waiter = &api->waiters.items[i];
+
+		if (--waiter->collections == 0)
+			control_reply(waiter->call, STATUS_OK, json);
+		else
+			api->waiters.items[left++] = *waiter;
+	}
+	api->waiters.count = left;
+}
+
+void api_gone(struct api *api)
+{
+	for (size_t i = 0; i < api->waiters.count; i++)
+		control_fail(
+			api->waiters.items[i].call, STATUS_UNAVAILABLE, "the engine has gone away");
+	api->waiters.count = 0;
+}
