@@ -29,8 +29,9 @@ struct api_handler {
 	void (*describe)(void *userdata, struct control_status *status);
 	/* Somebody wants a collection now. */
 	void (*collect)(void *userdata);
-	/* No collection for so long; 0: until resume, < 0: resume. */
+	/* No collection for so long; 0: until resume. */
 	void (*pause)(void *userdata, nsec_t length);
+	void (*resume)(void *userdata);
 	/* The ledger has changed. */
 	void (*changed)(void *userdata);
 };

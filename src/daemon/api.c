@@ -222,14 +222,11 @@ static void post_forget(void *userdata, struct control_call *call)
 	post_references(userdata, call, forget);
 }
 
-static void pause_for(struct api *api, struct control_call *call, nsec_t length)
+static void reply_pause(const struct api *api, struct control_call *call)
 {
-	struct control_status status;
-	_cleanup_free_ char *json = NULL;
+	struct control_status status = describe(api);
+	_cleanup_free_ char *json = encode_pause(status.paused_until);
 
-	api->handler.pause(api->userdata, length);
-	status = describe(api);
-	json = encode_pause(status.paused_until);
 	control_reply(call, STATUS_OK, json);
 }
 
@@ -244,12 +241,16 @@ static void post_pause(void *userdata, struct control_call *call)
 			"for=%s: must be a duration such as 90m or 2h", text);
 		return;
 	}
-	pause_for(api, call, length);
+	api->handler.pause(api->userdata, length);
+	reply_pause(api, call);
 }
 
 static void post_resume(void *userdata, struct control_call *call)
 {
-	pause_for(userdata, call, -1);
+	struct api *api = userdata;
+
+	api->handler.resume(api->userdata);
+	reply_pause(api, call);
 }
 
 static const struct control_route routes[] = {

@@ -8,10 +8,10 @@
 
 #include "core/explain.h"
 #include "core/rules.h"
-#include "core/units.h"
 #include "daemon/api.h"
 #include "daemon/cycle.h"
 #include "daemon/observe.h"
+#include "daemon/pause.h"
 #include "daemon/report.h"
 #include "daemon/schedule.h"
 #include "daemon/status.h"
@@ -37,8 +37,7 @@ struct daemon {
 	struct api *api;
 	struct removal_log removals;
 	struct collection_record last_collection;
-	struct event *pause_timer;
-	nsec_t paused_until; /* 0: not paused, NSEC_MAX: until somebody resumes */
+	struct pause pause;
 	char *api_problem;
 
 	struct schedule *schedule;
@@ -53,16 +52,6 @@ struct daemon {
 	int exit_code;
 };
 
-/* What persists until somebody does something about it; NULL if nothing does. */
-static const char *find_problem(const struct daemon *daemon)
-{
-	if (daemon->store.problem)
-		return daemon->store.problem;
-	if (daemon->config_problem)
-		return daemon->config_problem;
-	return daemon->api_problem ? daemon->api_problem : cycle_problem(daemon->cycle);
-}
-
 static bool is_watching(const struct daemon *daemon)
 {
 	return daemon->watching && watch_is_loaded(daemon->watch);
@@ -70,6 +59,8 @@ static bool is_watching(const struct daemon *daemon)
 
 static struct status status_of(const struct daemon *daemon)
 {
+	bool watching = is_watching(daemon);
+
 	return (struct status){
 		.engine = daemon->engine,
 		.settings = &daemon->settings,
@@ -77,10 +68,14 @@ static struct status status_of(const struct daemon *daemon)
 		.ledger = &daemon->ledger,
 		.usage = cycle_usage(daemon->cycle),
 		.cycle = cycle_state(daemon->cycle),
-		.watching = is_watching(daemon),
-		.paused_until = daemon->paused_until,
+		.watching = watching,
+		.paused_until = daemon->pause.until,
+		.next = watching && !pause_is_on(&daemon->pause) ? schedule_next(daemon->schedule)
+								 : 0,
+		.last = daemon->last_collection,
 		.away = daemon->away,
-		.problem = find_problem(daemon),
+		.problems = { daemon->store.problem, daemon->config_problem, daemon->api_problem,
+			cycle_problem(daemon->cycle) },
 	};
 }
 
@@ -118,7 +113,7 @@ static void leave_engine(struct daemon *daemon)
 
 static void collect(struct daemon *daemon, enum cycle_trigger trigger)
 {
-	if (daemon->paused_until == 0)
+	if (!pause_is_on(&daemon->pause))
 		cycle_trigger(daemon->cycle, trigger);
 }
 
@@ -352,8 +347,8 @@ static const char *why_nothing_happens(const struct daemon *daemon)
 {
 	if (!daemon->settings.enabled)
 		return "gc.enabled = false: nothing is removed";
-	return daemon->paused_until > 0 ? "paused: nothing is removed"
-					: "dry run: nothing is removed";
+	return pause_is_on(&daemon->pause) ? "paused: nothing is removed"
+					   : "dry run: nothing is removed";
 }
 
 static void on_cycle_planned(void *userdata, const struct plan *plan)
@@ -490,7 +485,7 @@ static void collect_now(struct daemon *daemon)
 	observe_now(&daemon->ledger);
 	if (!daemon->watching)
 		log_warning("not now: there is no engine");
-	else if (daemon->paused_until > 0)
+	else if (pause_is_on(&daemon->pause))
 		log_warning("not now: paused");
 	else if (watch_is_loaded(daemon->watch))
 		collect(daemon, TRIGGER_REQUEST);
@@ -500,42 +495,14 @@ static void collect_now(struct daemon *daemon)
 
 /* api */
 
-static const char *state_of(const struct daemon *daemon)
-{
-	if (!is_watching(daemon))
-		return "waiting";
-	return cycle_state(daemon->cycle) >= CYCLE_CONTAINERS ? "collecting" : "watching";
-}
-
 static void on_describe(void *userdata, struct control_status *ret)
 {
 	struct daemon *daemon = userdata;
-	const struct usage *usage = cycle_usage(daemon->cycle);
-	struct status status = status_of(daemon);
+	struct status status;
 
 	observe_now(&daemon->ledger);
-	*ret = (struct control_status){
-		.state = state_of(daemon),
-		.paused_until = daemon->paused_until,
-		.host = engine_endpoint(daemon->engine)->url,
-		.engine_id = daemon->ledger.engine_id,
-		.version = status.watching ? engine_version(daemon->engine)->version : NULL,
-		.api_version = status.watching ? engine_api_version(daemon->engine) : NULL,
-		.images = inventory_count_images(&daemon->inventory),
-		.managed = status_count_managed(&status),
-		.usage = *usage,
-		.limits = policy_limits(&daemon->settings.policy, &usage->space),
-		.max_unused = daemon->settings.policy.max_unused,
-		.enabled = daemon->settings.enabled,
-		.dry_run = daemon->settings.dry_run,
-		.last = daemon->last_collection,
-		.next = status.watching && daemon->paused_until == 0
-			? schedule_next(daemon->schedule)
-			: 0,
-		.unobserved = daemon->ledger.unobserved,
-		.errors = { daemon->store.problem, daemon->config_problem, daemon->api_problem,
-			cycle_problem(daemon->cycle) },
-	};
+	status = status_of(daemon);
+	status_fill(&status, ret);
 }
 
 static void on_collect(void *userdata)
@@ -543,43 +510,31 @@ static void on_collect(void *userdata)
 	collect_now(userdata);
 }
 
-static void resume(struct daemon *daemon)
+static void on_pause_over(void *userdata)
 {
-	if (daemon->paused_until == 0)
-		return;
-	evtimer_del(daemon->pause_timer);
-	daemon->paused_until = 0;
+	struct daemon *daemon = userdata;
+
 	cycle_set_paused(daemon->cycle, false);
-	log_info("collecting again");
 	if (is_watching(daemon))
 		collect(daemon, TRIGGER_TIMER);
 	update_status(daemon);
 }
 
-static void on_pause_over(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
-{
-	resume(userdata);
-}
-
 static void on_pause(void *userdata, nsec_t length)
 {
 	struct daemon *daemon = userdata;
-	char text[FORMAT_MAX];
 
-	if (length < 0) {
-		resume(daemon);
-		return;
-	}
-	evtimer_del(daemon->pause_timer);
-	daemon->paused_until = NSEC_MAX;
-	if (length > 0) {
-		timer_arm(daemon->pause_timer, length);
-		daemon->paused_until = observe_now(&daemon->ledger) + length;
-	}
+	pause_begin(&daemon->pause, length, observe_now(&daemon->ledger));
 	cycle_set_paused(daemon->cycle, true);
-	log_info("paused%s%s: nothing is collected", length > 0 ? " for " : "",
-		length > 0 ? format_duration(length, text) : "");
 	update_status(daemon);
+}
+
+static void on_resume(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	if (pause_end(&daemon->pause))
+		on_pause_over(daemon);
 }
 
 static void on_told(void *userdata)
@@ -593,6 +548,7 @@ static void create_api(struct daemon *daemon)
 		.describe = on_describe,
 		.collect = on_collect,
 		.pause = on_pause,
+		.resume = on_resume,
 		.changed = on_told,
 	};
 	struct api_context context = {
@@ -606,9 +562,7 @@ static void create_api(struct daemon *daemon)
 	};
 	_cleanup_error_ struct error error = {};
 
-	daemon->pause_timer = evtimer_new(daemon->base, on_pause_over, daemon);
-	if (!daemon->pause_timer)
-		abort();
+	pause_init(&daemon->pause, daemon->base, on_pause_over, daemon);
 	daemon->api = api_create(daemon->base, &context, &handler, daemon);
 	if (daemon->options.once ||
 		api_listen(daemon->api, daemon->settings.control_socket, &error) == 0)
@@ -744,8 +698,7 @@ void daemon_destroy(struct daemon *daemon)
 			event_free(daemon->signals[i]);
 	if (daemon->watchdog)
 		event_free(daemon->watchdog);
-	if (daemon->pause_timer)
-		event_free(daemon->pause_timer);
+	pause_finish(&daemon->pause);
 	api_destroy(daemon->api);
 	removal_log_finish(&daemon->removals);
 	schedule_destroy(daemon->schedule);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/status.h"
 
+#include <string.h>
+
 #include "core/rules.h"
 #include "core/units.h"
 
-size_t status_count_managed(const struct status *status)
+static size_t count_managed(const struct status *status)
 {
 	struct image *image, *next;
 	size_t count = 0;
@@ -72,8 +74,17 @@ static char *describe_idle_rules(const struct status *status)
 		status->settings->policy.rules.count, idle.count == 1 ? "matches" : "match");
 }
 
+static const char *find_problem(const struct status *status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(status->problems); i++)
+		if (status->problems[i])
+			return status->problems[i];
+	return NULL;
+}
+
 char *status_describe(const struct status *status)
 {
+	const char *problem = find_problem(status);
 	_cleanup_free_ char *engine = NULL, *usage = NULL, *mode = NULL, *rules = NULL;
 
 	if (!status->watching)
@@ -86,8 +97,8 @@ char *status_describe(const struct status *status)
 	rules = describe_idle_rules(status);
 	return xasprintf("%s %s: %zu of %zu images managed%s; %s%s%s%s",
 		status->cycle >= CYCLE_CONTAINERS ? "Collecting" : "Watching", engine,
-		status_count_managed(status), inventory_count_images(status->inventory), usage,
-		mode, rules, status->problem ? "; " : "", status->problem ? status->problem : "");
+		count_managed(status), inventory_count_images(status->inventory), usage, mode,
+		rules, problem ? "; " : "", problem ? problem : "");
 }
 
 char *status_describe_limits(const struct settings *settings)
@@ -124,4 +135,36 @@ char *status_describe_limits(const struct settings *settings)
 	return xasprintf("%s; nothing used within %s; looking every %s", joined,
 		format_duration(policy->grace, grace),
 		format_duration(settings->interval, interval));
+}
+
+static const char *state_of(const struct status *status)
+{
+	if (!status->watching)
+		return "waiting";
+	return status->cycle >= CYCLE_CONTAINERS ? "collecting" : "watching";
+}
+
+void status_fill(const struct status *status, struct control_status *ret)
+{
+	const struct settings *settings = status->settings;
+
+	*ret = (struct control_status){
+		.state = state_of(status),
+		.paused_until = status->paused_until,
+		.host = engine_endpoint(status->engine)->url,
+		.engine_id = status->ledger->engine_id,
+		.version = status->watching ? engine_version(status->engine)->version : NULL,
+		.api_version = status->watching ? engine_api_version(status->engine) : NULL,
+		.images = inventory_count_images(status->inventory),
+		.managed = count_managed(status),
+		.usage = *status->usage,
+		.limits = policy_limits(&settings->policy, &status->usage->space),
+		.max_unused = settings->policy.max_unused,
+		.enabled = settings->enabled,
+		.dry_run = settings->dry_run,
+		.last = status->last,
+		.next = status->next,
+		.unobserved = status->ledger->unobserved,
+	};
+	memcpy(ret->errors, status->problems, sizeof(ret->errors));
 }
