@@ -181,7 +181,7 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	_cleanup_error_ struct error error = {};
 	_cleanup_free_ char *config = NULL;
 	struct daemon *daemon;
-	int code, r;
+	int code;
 
 	if (line->foreground || line->options.once) {
 		/* A terminal's, or a script's. */
@@ -197,10 +197,10 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	}
 	log_set_level(configuration_log_level(&line->options, settings));
 	log_info("dockergcd %s, configuration: %s", DOCKERGCD_VERSION, config_name);
-	r = daemon_create(&line->options, settings, &daemon, &error);
-	if (r < 0) {
+	code = daemon_create(&line->options, settings, &daemon, &error);
+	if (code != EXIT_SUCCESS) {
 		log_error("%s", error.message ? error.message : "cannot start");
-		return r == -EINVAL ? EXIT_CONFIG : EXIT_FAILURE;
+		return code;
 	}
 	code = daemon_run(daemon);
 	daemon_destroy(daemon);

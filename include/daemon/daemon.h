@@ -17,8 +17,9 @@ enum {
 };
 
 /*
- * Takes the settings over (in every case). Returns 0, or -errno with *error where the daemon must
- * not start: the cache file is held by another one, the engine's address makes no sense.
+ * Takes the settings over (in every case). Returns 0, or an exit code with *error where the daemon
+ * must not start: EXIT_CONFIG if the engine's address makes no sense, or limits that it cannot
+ * have; EXIT_FAILURE if the cache file is held by another one.
  */
 int daemon_create(const struct daemon_options *options, struct settings *settings,
 	struct daemon **ret, struct error *error) _warn_unused_;

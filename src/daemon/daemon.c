@@ -657,7 +657,6 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 {
 	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
 	struct daemon *daemon = xcalloc(1, sizeof(*daemon));
-	int r;
 
 	daemon->options = *options;
 	daemon->settings = *settings;
@@ -671,15 +670,15 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 	daemon->base = event_base_new();
 	if (!daemon->base)
 		abort();
-	r = configuration_apply(options, &daemon->settings, &endpoint, error);
-	if (r == 0)
-		r = store_open(&daemon->store, daemon->settings.cache_file,
-			!(options->once && daemon->settings.dry_run), daemon->base, error);
-	if (r == 0)
-		r = engine_create(daemon->base, &daemon->engine);
-	if (r < 0) {
+	if (configuration_apply(options, &daemon->settings, &endpoint, error) < 0) {
 		daemon_destroy(daemon);
-		return r;
+		return EXIT_CONFIG;
+	}
+	if (store_open(&daemon->store, daemon->settings.cache_file,
+		    !(options->once && daemon->settings.dry_run), daemon->base, error) < 0 ||
+		engine_create(daemon->base, &daemon->engine) < 0) {
+		daemon_destroy(daemon);
+		return EXIT_FAILURE;
 	}
 	create_parts(daemon);
 	daemon->store.changed = on_stored;

@@ -106,6 +106,7 @@ char *status_describe_limits(const struct settings *settings)
 	const struct policy *policy = &settings->policy;
 	char unused[FORMAT_MAX], most[FORMAT_MAX], target[FORMAT_MAX], least[FORMAT_MAX],
 		grace[FORMAT_MAX], interval[FORMAT_MAX];
+	const char *of = policy->max_total_size.share > 0 ? " of the engine's file system" : "";
 	_cleanup_strings_ struct strings parts = {};
 	_cleanup_free_ char *joined = NULL;
 
@@ -114,8 +115,8 @@ char *status_describe_limits(const struct settings *settings)
 			format_duration(policy->max_unused, unused));
 	if (amount_is_set(policy->max_total_size))
 		strings_addf(&parts,
-			"what is least recently used while all images take more than %s%s%s",
-			format_amount(policy->max_total_size, most),
+			"what is least recently used while all images take more than %s%s%s%s",
+			format_amount(policy->max_total_size, most), of,
 			policy->has_target ? ", down to " : "",
 			policy->has_target ? format_amount(policy->target_total_size, target) : "");
 	if (amount_is_set(policy->min_free_space))

@@ -20,8 +20,8 @@ static bool scans(const char *line)
 	return plain;
 }
 
-#define EVENT(more) \
-	"{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":5,\"Actor\":{\"ID\":\"x\"}" more "}"
+#define BEGIN "{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":5,\"Actor\":{\"ID\":\"x\"}"
+#define EVENT(more) (BEGIN more "}")
 
 static void test_what_is_plain(void **state)
 {
@@ -29,8 +29,8 @@ static void test_what_is_plain(void **state)
 		EVENT(""),
 		EVENT(",\"a\":{\"b\":{\"c\":{}}}"),
 		EVENT(",\"Action2\":\"\""),
-		"{\"Actor\":{\"Attributes\":{\"name\":\"n\"},\"ID\":\"\"},\"time\":1,"
-		"\"timeNano\":8999999999999999999,\"Action\":\"\",\"Type\":\"\"}",
+		("{\"Actor\":{\"Attributes\":{\"name\":\"n\"},\"ID\":\"\"},\"time\":1,"
+		 "\"timeNano\":8999999999999999999,\"Action\":\"\",\"Type\":\"\"}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -44,9 +44,9 @@ static void test_what_is_left_to_json_c(void **state)
 		"",
 		"{",
 		"{}",
-		" " EVENT(""),
-		EVENT("") " ",
-		EVENT("") EVENT(""),
+		(" " BEGIN "}"),
+		(BEGIN "} "),
+		(BEGIN "}" BEGIN "}"),
 		EVENT(","),
 		EVENT(",\"a\""),
 		EVENT(",\"a\":"),
@@ -71,10 +71,10 @@ static void test_what_is_left_to_json_c(void **state)
 		"{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":5,\"Actor\":\"x\"}",
 		"{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":5,\"Actor\":{\"ID\":5}}",
 		"{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":\"5\",\"Actor\":{\"ID\":\"x\"}}",
-		"{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":9999999999999999999,"
-		"\"Actor\":{\"ID\":\"x\"}}",
-		"{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":10000000000000000000,"
-		"\"Actor\":{\"ID\":\"x\"}}",
+		("{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":9999999999999999999,"
+		 "\"Actor\":{\"ID\":\"x\"}}"),
+		("{\"Type\":\"image\",\"Action\":\"tag\",\"timeNano\":10000000000000000000,"
+		 "\"Actor\":{\"ID\":\"x\"}}"),
 		"{\"Type\":5,\"Action\":\"tag\",\"timeNano\":5,\"Actor\":{\"ID\":\"x\"}}",
 	};
 
