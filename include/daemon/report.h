@@ -22,7 +22,7 @@ void image_summary_finish(struct image_summary *summary);
 /* "removed …", with fields for the journal. */
 void report_removed(const struct image_summary *summary);
 
-/* "kept …": the engine refused, or the verdict changed right before the removal. */
+/* "kept …": the engine refused, or the verdict changed right before the removal. With fields. */
 void report_kept(const struct image_summary *summary, const char *why);
 
 /* "would remove …" for each image that the plan removes. */

@@ -7,8 +7,9 @@
 #include "core/units.h"
 #include "io/log.h"
 
-/* For journalctl MESSAGE_ID=…: an image was removed. */
+/* For journalctl MESSAGE_ID=…: an image was removed; one that was to go stays. */
 #define MESSAGE_REMOVED "5d0b9d4d1b4a4d7e8f0c6a2e3b7c9f10"
+#define MESSAGE_KEPT "c1f4a0f2f0b54a3c9d3a7be2c6d8e511"
 
 struct image_summary summary_of(const struct plan_item *item)
 {
@@ -54,34 +55,47 @@ static char *describe_case(const struct image_summary *summary, const char *free
 		known ? format_size(summary->reclaims.upper, upper) : "an unknown amount");
 }
 
-void report_removed(const struct image_summary *summary)
+/* One line, and for the journal what it says as fields. */
+static void report_outcome_of(const struct image_summary *summary, const char *message_id,
+	const char *outcome, uint64_t freed, const char *message)
 {
-	_cleanup_free_ char *image = describe(summary->title, summary->id);
-	_cleanup_free_ char *why = describe_case(summary, "freed");
-	_cleanup_free_ char *references = strings_join(&summary->references, " ");
-	char bytes[FORMAT_MAX], last_used[FORMAT_MAX];
+	_cleanup_free_ char *references = strings_join(&summary->references, " "),
+			    *bytes = xasprintf("%llu", (unsigned long long)freed),
+			    *unused =
+				    xasprintf("%lld", (long long)(summary->unused / NSEC_PER_SEC));
+	char last_used[FORMAT_MAX];
 	const struct log_field fields[] = {
-		{ "MESSAGE_ID", MESSAGE_REMOVED },
+		{ "MESSAGE_ID", message_id },
 		{ "DOCKERGCD_IMAGE", summary->id },
 		{ "DOCKERGCD_REFERENCES", references },
 		{ "DOCKERGCD_REASON", reason_name(summary->reason) },
 		{ "DOCKERGCD_LAST_USED", format_time(summary->last_used, last_used) },
+		{ "DOCKERGCD_UNUSED_SECONDS", unused },
 		{ "DOCKERGCD_BYTES", bytes },
+		{ "DOCKERGCD_OUTCOME", outcome },
 	};
 
+	log_write(LEVEL_INFO, fields, ARRAY_SIZE(fields), "%s", message);
+}
+
+void report_removed(const struct image_summary *summary)
+{
+	_cleanup_free_ char *image = describe(summary->title, summary->id);
+	_cleanup_free_ char *why = describe_case(summary, "freed");
+	_cleanup_free_ char *message = xasprintf("removed %s: %s", image, why);
+	const struct bounds *freed = &summary->reclaims;
+
 	/* At most; where nobody knows, what is certain. */
-	snprintf(bytes, sizeof(bytes), "%llu",
-		(unsigned long long)(summary->reclaims.upper < UINT64_MAX
-				? summary->reclaims.upper
-				: summary->reclaims.lower));
-	log_write(LEVEL_INFO, fields, ARRAY_SIZE(fields), "removed %s: %s", image, why);
+	report_outcome_of(summary, MESSAGE_REMOVED, "removed",
+		freed->upper < UINT64_MAX ? freed->upper : freed->lower, message);
 }
 
 void report_kept(const struct image_summary *summary, const char *why)
 {
 	_cleanup_free_ char *image = describe(summary->title, summary->id);
+	_cleanup_free_ char *message = xasprintf("kept %s: %s", image, why);
 
-	log_info("kept %s: %s", image, why);
+	report_outcome_of(summary, MESSAGE_KEPT, why, 0, message);
 }
 
 char *describe_kept(const struct plan *plan)

@@ -85,7 +85,7 @@ static void set_options(struct transfer *transfer, const char *url, struct curl_
 static CURLcode perform_with_ticks(struct transfer *transfer)
 {
 	CURLM *multi = curl_multi_init();
-	CURLcode result = CURLE_OK;
+	CURLcode result;
 	CURLMsg *message;
 	int running = 1, ready, left;
 
