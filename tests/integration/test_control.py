@@ -210,9 +210,10 @@ def test_b20_several_wait_for_a_collection_under_way(watch: Watch,
     outcomes: list[Any] = []
     threads = [threading.Thread(target=lambda: outcomes.append(
         daemon.control.post("/v1/gc", wait=1))) for _ in range(3)]
-    daemon.signal(signal.SIGUSR1)
-    daemon.wait(lambda: daemon.control.get("/v1/status")["state"] == "collecting", "the first one")
     scripted.forget_requests()
+    daemon.signal(signal.SIGUSR1)
+    daemon.wait(lambda: scripted.requests("GET", "/system/df"), "the first one")
+    assert daemon.control.get("/v1/status")["state"] == "collecting"
     for thread in threads:
         thread.start()
     time.sleep(0.2)
@@ -222,7 +223,7 @@ def test_b20_several_wait_for_a_collection_under_way(watch: Watch,
         thread.join()
     assert len(outcomes) == 3
     assert len({outcome["time"] for outcome in outcomes}) == 1
-    assert len(scripted.requests("GET", "/system/df")) == 1
+    assert len(scripted.requests("GET", "/system/df")) == 2
 
 
 def test_b19_who_waits_is_told_that_the_engine_has_gone(watch: Watch,
