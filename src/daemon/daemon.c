@@ -44,6 +44,7 @@ struct daemon {
 	bool watching;
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
 	bool greeted; /* how things stand has been told since it was made */
+	bool list_failed; /* the last one */
 	bool collect_listed; /* a collection follows the lists that are under way */
 	enum cycle_trigger trigger;
 	char *away; /* why there is no engine */
@@ -257,6 +258,7 @@ static void on_reconciled(void *userdata)
 	struct daemon *daemon = userdata;
 	bool wanted = daemon->collect_listed;
 
+	daemon->list_failed = false;
 	observe_now(&daemon->ledger);
 	learned(daemon);
 	daemon->collect_listed = false;
@@ -268,6 +270,7 @@ static void on_list_failed(void *userdata, const char *why)
 {
 	struct daemon *daemon = userdata;
 
+	daemon->list_failed = true;
 	log_error("cannot list images, nothing is collected: %s", why);
 	cycle_cancel(daemon->cycle);
 	api_gone(daemon->api);
@@ -419,7 +422,12 @@ static void on_quiet(void *userdata)
 
 static void on_retry(void *userdata)
 {
-	list_and_collect(userdata, TRIGGER_SIZE);
+	struct daemon *daemon = userdata;
+
+	if (daemon->list_failed)
+		list_and_collect(daemon, TRIGGER_SIZE);
+	else
+		collect(daemon, TRIGGER_SIZE);
 }
 
 /* signals */

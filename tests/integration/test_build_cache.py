@@ -113,6 +113,8 @@ def test_b31_a_prune_that_fails(daemon: MakeDaemon, scripted: ScriptedEngine,
     made = watch_cache(daemon, scripted, max_total_size="2500kB")
     made.wait_log(r"^error: build cache not pruned: POST /v1.41/build/prune")
     made.wait(lambda: left(scripted) == "cde", "the next try")
+    # What is there is known: no list for that.
+    assert len(scripted.requests("GET", "/images/json")) == 1
 
 
 def test_one_that_somebody_else_prunes_already(daemon: MakeDaemon,
