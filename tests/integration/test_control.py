@@ -278,7 +278,8 @@ def test_pause_and_resume(watch: Watch, engine: Engine) -> None:
     answer = daemon.control.post("/v1/pause", **{"for": "2h"})
     until = parse_time(answer["paused_until"])
     assert abs(until - time.time_ns() - 7200 * 10**9) < 10 * 10**9
-    assert f"paused until {answer['paused_until'][:19]}Z" in daemon.status
+    shown = f"paused until {answer['paused_until'][:19]}Z"
+    daemon.wait(lambda: shown in daemon.status, "STATUS tells")
     old, new = pulled(engine, "old"), pulled(engine, "new")
     reply = daemon.control.call("POST", "/v1/gc")
     assert reply.status == 409 and "paused" in reply.message
@@ -297,7 +298,7 @@ def test_a_pause_ends_by_itself_and_with_the_daemon(watch: Watch, engine: Engine
     old, new = pulled(engine, "old"), pulled(engine, "new")
     daemon.wait(lambda: present(engine, old, new) == [False, True], "after the pause")
     assert daemon.control.post("/v1/pause") == {"paused_until": "forever"}
-    assert daemon.status.endswith("; paused")
+    daemon.wait(lambda: daemon.status.endswith("; paused"), "STATUS tells")
     daemon.stop()
     daemon.start().wait_watching()
     assert daemon.control.get("/v1/status")["paused_until"] is None
@@ -439,7 +440,7 @@ def test_what_is_not_ours_is_left_alone(daemon: MakeDaemon, scripted: ScriptedEn
             path.mkdir()
         made.start().wait_watching()
         made.wait_log(r"^error: no control socket: ")
-        assert "no control socket" in made.status
+        made.wait(lambda: "no control socket" in made.status, "STATUS tells")
         made.stop()
         assert path.exists()
 

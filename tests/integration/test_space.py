@@ -108,7 +108,8 @@ def test_b24_as_much_as_is_needed_on_a_real_disk(
     assert present(real, *images) == [False] * gone + [True] * (4 - gone)
     assert reasons(daemon) == ["low-space"] * gone
     assert disk.free >= wanted
-    assert re.search(rf"free \({wanted // 10**9}\.", daemon.status), daemon.status
+    shown = re.compile(rf"free \({wanted // 10**9}\.")
+    daemon.wait(lambda: shown.search(daemon.status), "STATUS tells")
 
 
 def test_b20_looked_at_when_events_come(
@@ -204,7 +205,7 @@ def test_percentages(watch_on: WatchOn, scripted: ScriptedEngine) -> None:
     daemon.fence()
     assert present(scripted, *images) == [False, True, True, True]
     assert reasons(daemon) == ["over-size"]
-    assert "9MB of 11.9MB used" in daemon.status
+    daemon.wait(lambda: "9MB of 11.9MB used" in daemon.status, "STATUS tells")
 
 
 @pytest.mark.parametrize("gc", [{"min_free_space": "1MB"}, {"max_total_size": "80%"},
@@ -255,7 +256,7 @@ def test_b22_b33_a_socket_from_elsewhere(
     assert all(present(scripted, *images))
     assert len(re.findall(rf"^error: free space unknown, .*{message}$", made.log,
                           re.MULTILINE)) == 1
-    assert message in made.status
+    made.wait(lambda: message in made.status, "STATUS tells")
     made.configure({"gc": {"max_unused": "10ms"}})
     made.signal(signal.SIGHUP)
     made.wait(lambda: not any(present(scripted, *images)), "the age rule")
