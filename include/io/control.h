@@ -13,6 +13,15 @@
 
 #define CONTROL_BODY_MAX ((size_t)1 << 20)
 
+/*
+ * Where the socket may be if nobody says, the likeliest place first: the daemon takes that one, a
+ * client tries them all. None if the environment tells nothing.
+ */
+void control_find_sockets(struct strings *ret);
+
+/* Where root's daemon has it, if the service manager gave it no directory. */
+#define CONTROL_SYSTEM_DIRECTORY "/run/dockergcd/"
+
 struct control;
 /* A request that waits for its answer. */
 struct control_call;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/explain.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "core/reference.h"
+#include "core/table.h"
 #include "core/units.h"
 
-#define NAME_MAX_COLUMNS 34
-#define NAME_MIN_COLUMNS 5
-#define ELLIPSIS "…"
+/* Of the table, as far as there is room. */
+#define NAME_COLUMNS 34
+#define WHY_COLUMNS 30
 
 static const char *plural(size_t count)
 {
@@ -136,28 +134,6 @@ char *explain_item(const struct plan *plan, const struct plan_item *item)
 	return strings_join(&parts, "; ");
 }
 
-/* Names are ASCII; the end of a reference tells more than its beginning. */
-static char *shorten_left(const char *text, size_t columns)
-{
-	size_t length = strlen(text);
-
-	if (length <= columns)
-		return xasprintf("%-*s", (int)columns, text);
-	return xasprintf(ELLIPSIS "%s", text + length - columns + 1);
-}
-
-static char *shorten_right(const char *text, size_t columns)
-{
-	size_t length = columns - 1;
-
-	if (strlen(text) <= columns)
-		return xstrdup(text);
-	/* Not in the middle of a character: a rule can be in any language. */
-	while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-		length--;
-	return xasprintf("%.*s" ELLIPSIS, (int)length, text);
-}
-
 static char *name_of(const struct image *image)
 {
 	char shortened[SHORT_ID_MAX];
@@ -177,40 +153,27 @@ static char *bytes_of(const struct bounds *bounds)
 		"%s%s", bounds_are_exact(bounds) ? "" : "<=", format_size(bounds->upper, size));
 }
 
-static size_t name_columns(const struct plan *plan)
-{
-	size_t columns = NAME_MIN_COLUMNS;
-
-	for (size_t i = 0; i < plan->count; i++) {
-		_cleanup_free_ char *name = name_of(plan->items[i].image);
-
-		columns = MAX(columns, strlen(name));
-	}
-	return MIN(columns, (size_t)NAME_MAX_COLUMNS);
-}
-
-static void add_row(struct strings *lines, const struct plan *plan, const struct plan_item *item,
-	size_t columns)
-{
-	_cleanup_free_ char *name = name_of(item->image), *bytes = bytes_of(&item->reclaims),
-			    *why = explain_item(plan, item), *shown = shorten_left(name, columns),
-			    *begin = xasprintf("%-7s %-13s ",
-				    reason_removes(item->reason) ? "remove" : "keep",
-				    reason_name(item->reason)),
-			    *middle = xasprintf(" %9s  ", bytes), *end = NULL;
-
-	end = shorten_right(why, EXPLAIN_COLUMNS - strlen(begin) - columns - strlen(middle));
-	strings_addf(lines, "%s%s%s%s\n", begin, shown, middle, end);
-}
-
 char *explain_table(const struct plan *plan)
 {
-	_cleanup_strings_ struct strings lines = {};
-	size_t columns = name_columns(plan);
+	/* The end of a reference tells more than its beginning. */
+	static const struct table_column columns[] = {
+		{ .title = "VERDICT" },
+		{ .title = "REASON" },
+		{ .title = "IMAGE", .cut = TABLE_CUT_BEGIN, .least = NAME_COLUMNS },
+		{ .title = "FREES", .right = true },
+		{ .title = "WHY", .cut = TABLE_CUT_END, .least = WHY_COLUMNS },
+	};
+	_cleanup_(table_finish) struct table table;
 
-	strings_addf(&lines, "%-7s %-13s %-*s %9s  %s\n", "VERDICT", "REASON", (int)columns,
-		"IMAGE", "FREES", "WHY");
-	for (size_t i = 0; i < plan->count; i++)
-		add_row(&lines, plan, &plan->items[i], columns);
-	return strings_join(&lines, "");
+	table_init(&table, columns, ARRAY_SIZE(columns));
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_item *item = &plan->items[i];
+
+		table_add(&table, reason_removes(item->reason) ? "remove" : "keep");
+		table_add(&table, reason_name(item->reason));
+		table_take(&table, name_of(item->image), TABLE_PLAIN);
+		table_take(&table, bytes_of(&item->reclaims), TABLE_PLAIN);
+		table_take(&table, explain_item(plan, item), TABLE_PLAIN);
+	}
+	return table_format(&table, EXPLAIN_COLUMNS, false);
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "codec/control_json.h"
 #include "core/reference.h"
@@ -289,18 +288,12 @@ void api_destroy(struct api *api)
 
 static char *find_socket(const char *configured)
 {
-	const char *directory;
+	_cleanup_strings_ struct strings places = {};
 
 	if (*configured)
 		return path_absolute(configured);
-	/* The first of several. */
-	directory = environment_get("RUNTIME_DIRECTORY");
-	if (directory)
-		return xasprintf("%.*s/control.sock", (int)strcspn(directory, ":"), directory);
-	directory = environment_get("XDG_RUNTIME_DIR");
-	if (directory)
-		return xasprintf("%s/dockergcd/control.sock", directory);
-	return geteuid() == 0 ? xstrdup("/run/dockergcd/control.sock") : NULL;
+	control_find_sockets(&places);
+	return places.count > 0 ? xstrdup(places.items[0]) : NULL;
 }
 
 int api_listen(struct api *api, const char *configured, struct error *error)

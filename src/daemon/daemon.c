@@ -137,20 +137,20 @@ static void stop(struct daemon *daemon, int exit_code)
 
 /* event_stream */
 
-/* From when on events are not known; the engine has told one of the time `last`. */
-static nsec_t events_since(const struct daemon *daemon, nsec_t last, nsec_t engine_now)
+/* From when on events are not known; all until `told` have come (0: none). */
+static nsec_t events_since(const struct daemon *daemon, nsec_t told, nsec_t engine_now)
 {
 	struct clocks now = clock_read();
 	nsec_t known = ledger_known_until(&daemon->ledger, &now);
 
 	/* The clock was set back: what came later can have an earlier time. */
 	if (known < daemon->ledger.observed_until)
-		return last > 0 ? MIN(last, known) : known;
+		return told > 0 ? MIN(told, known) : known;
 	/* Of a time in the future the engine would tell nothing that comes before it. */
-	return last > 0 && last <= engine_now ? last : known;
+	return told > 0 && told <= engine_now ? told : known;
 }
 
-static nsec_t on_connected(void *userdata, nsec_t last)
+static nsec_t on_connected(void *userdata, nsec_t told)
 {
 	struct daemon *daemon = userdata;
 	_cleanup_free_ char *identity = engine_identity(daemon->engine);
@@ -167,7 +167,7 @@ static nsec_t on_connected(void *userdata, nsec_t last)
 		leave_engine(daemon);
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
-	return same && daemon->ledger.observed_until > 0 ? events_since(daemon, last, engine_now)
+	return same && daemon->ledger.observed_until > 0 ? events_since(daemon, told, engine_now)
 							 : engine_now;
 }
 

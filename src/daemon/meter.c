@@ -68,11 +68,16 @@ struct limits meter_look_at_space(struct meter *meter)
 	return policy_limits(meter->policy, &meter->usage.space);
 }
 
+static bool is_low(const struct meter *meter, const struct limits *limits)
+{
+	return meter->usage.space.known && meter->usage.space.free < limits->min_free_space;
+}
+
 bool meter_is_space_low(struct meter *meter)
 {
 	struct limits limits = meter_look_at_space(meter);
 
-	return meter->usage.space.known && meter->usage.space.free < limits.min_free_space;
+	return is_low(meter, &limits);
 }
 
 bool meter_is_within_limits(struct meter *meter)
@@ -80,7 +85,7 @@ bool meter_is_within_limits(struct meter *meter)
 	struct limits limits = meter_look_at_space(meter);
 	uint64_t computed;
 
-	if (meter->usage.space.known && meter->usage.space.free < limits.min_free_space)
+	if (is_low(meter, &limits))
 		return false;
 	if (limits.max_total_size == 0)
 		return true;

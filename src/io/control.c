@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "codec/control_json.h"
+#include "io/files.h"
 #include "io/log.h"
 
 /* A client that sends or takes nothing for so long is dropped. */
@@ -37,6 +38,20 @@ struct control {
 	char *path; /* of the socket, once it is ours */
 	LIST_HEAD(, control_call) calls;
 };
+
+void control_find_sockets(struct strings *ret)
+{
+	const char *service = environment_get("RUNTIME_DIRECTORY"),
+		   *user = environment_get("XDG_RUNTIME_DIR");
+
+	/* Several folders are separated by colons (systemd.exec(5)). */
+	if (service)
+		strings_addf(ret, "%.*s/control.sock", (int)strcspn(service, ":"), service);
+	else if (user)
+		strings_addf(ret, "%s/dockergcd/control.sock", user);
+	if (geteuid() == 0)
+		strings_add(ret, CONTROL_SYSTEM_DIRECTORY "control.sock");
+}
 
 static void call_free(struct control_call *call)
 {

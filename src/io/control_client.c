@@ -7,10 +7,9 @@
 
 #include "codec/control_view.h"
 #include "core/printable.h"
-#include "io/files.h"
+#include "io/control.h"
 #include "io/terminal.h"
 
-#define SYSTEM_DIRECTORY "/run/dockergcd/"
 #define BODY_MAX ((size_t)64 << 20)
 #define CONNECT_TIMEOUT (5 * NSEC_PER_SEC)
 #define TIMEOUT (10 * NSEC_PER_SEC)
@@ -53,20 +52,6 @@ static void on_tick(void *userdata)
 	progress->shown = true;
 }
 
-static void find_sockets(struct strings *ret)
-{
-	const char *service = environment_get("RUNTIME_DIRECTORY"),
-		   *user = environment_get("XDG_RUNTIME_DIR");
-
-	/* Several folders are separated by colons (systemd.exec(5)). */
-	if (service)
-		strings_addf(ret, "%.*s/control.sock", (int)strcspn(service, ":"), service);
-	else if (user)
-		strings_addf(ret, "%s/dockergcd/control.sock", user);
-	if (geteuid() == 0)
-		strings_add(ret, SYSTEM_DIRECTORY "control.sock");
-}
-
 static void tell_absent(const struct strings *sockets, struct error *error)
 {
 	_cleanup_free_ char *places = strings_join(sockets, " or ");
@@ -79,8 +64,10 @@ static void tell_absent(const struct strings *sockets, struct error *error)
 		error_set(error,
 			"no daemon at %s: is dockergcd running? systemctl %sstatus dockergcd",
 			places,
-			strncmp(last, SYSTEM_DIRECTORY, strlen(SYSTEM_DIRECTORY)) == 0 ? ""
-										       : "--user ");
+			strncmp(last, CONTROL_SYSTEM_DIRECTORY, strlen(CONTROL_SYSTEM_DIRECTORY)) ==
+					0
+				? ""
+				: "--user ");
 }
 
 int control_client_ask(const char *socket, const struct client_call *call,
@@ -104,7 +91,7 @@ int control_client_ask(const char *socket, const struct client_call *call,
 	if (socket)
 		strings_add(&sockets, socket);
 	else
-		find_sockets(&sockets);
+		control_find_sockets(&sockets);
 	for (size_t i = 0; i < sockets.count && r == CLIENT_ABSENT; i++) {
 		request.socket = sockets.items[i];
 		r = client_request(&request, ret, error);

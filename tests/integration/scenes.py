@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,21 @@ def used(engine: Engine, reference: str) -> int:
     begin = time.time_ns()
     engine.client.remove_container(engine.client.create(reference))
     return event_time(engine, begin, "container", "destroy")
+
+
+def two_pulled(daemon: Daemon, engine: Engine) -> tuple[Pulled, Pulled]:
+    """Two images; the second was used last."""
+    old, new = pulled(engine, "old"), pulled(engine, "new")
+    used(engine, old.reference)
+    used(engine, new.reference)
+    daemon.fence()
+    return old, new
+
+
+def freed_in(log: str) -> list[tuple[int, int, int]]:
+    """Of each round: the bytes that were freed, and the bounds they were predicted to lie in."""
+    found = re.findall(r"^debug: (\d+) bytes freed, predicted (\d+) to (\d+)$", log, re.MULTILINE)
+    return [(int(freed), int(lower), int(upper)) for freed, lower, upper in found]
 
 
 def event_time(engine: Engine, since_ns: int, kind: str, action: str) -> int:

@@ -22,22 +22,13 @@ from control_client import ControlClient
 from daemon import Daemon
 from engines import Engine
 from images import MB
-from scenes import Pulled, loaded, present, pulled, used
+from scenes import loaded, present, pulled, two_pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]
 
 NOWHERE = "unix:///nonexistent/docker.sock"
-
-
-def two(daemon: Daemon, engine: Engine) -> tuple[Pulled, Pulled]:
-    """The second was used last."""
-    old, new = pulled(engine, "old"), pulled(engine, "new")
-    used(engine, old.reference)
-    used(engine, new.reference)
-    daemon.fence()
-    return old, new
 
 
 def reload(daemon: Daemon, **gc: Any) -> None:
@@ -51,7 +42,7 @@ def reload(daemon: Daemon, **gc: Any) -> None:
 def test_status(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
-    two(daemon, engine)
+    two_pulled(daemon, engine)
     loaded(engine, "mine:1")
     daemon.fence()
     status = daemon.control.get("/v1/status")
@@ -100,7 +91,7 @@ def test_b33_status_tells_errors_that_persist(watch: Watch, scripted: ScriptedEn
 
 def test_b40_every_image_in_the_order_of_eviction(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     mine = loaded(engine, "mine:1", 5000)
     container = engine.client.create(new.reference)
     daemon.fence()
@@ -121,7 +112,7 @@ def test_b40_every_image_in_the_order_of_eviction(watch: Watch, engine: Engine) 
 
 def test_b40_one_image_by_any_name(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     for name in (new.reference, new.id, new.id.removeprefix("sha256:"), new.id[7:19]):
         shown = daemon.control.image(name)
         assert shown["id"] == new.id
@@ -138,7 +129,7 @@ def test_b40_one_image_by_any_name(watch: Watch, engine: Engine) -> None:
 def test_b34_the_plan_is_what_a_collection_does(watch: Watch, engine: Engine,
                                                 enabled: bool) -> None:
     daemon = watch(engine, {"enabled": enabled})
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     reload(daemon, max_total_size="1.5MB", max_removals="1")
     daemon.wait(lambda: daemon.status.endswith("1h") or "tracking" in daemon.status, "reloaded")
     if enabled:
@@ -159,7 +150,7 @@ def test_b34_the_plan_is_what_a_collection_does(watch: Watch, engine: Engine,
 
 def test_history(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     assert daemon.control.get("/v1/history") == {"history": []}
     reload(daemon, max_total_size="1.5MB")
     daemon.wait_log("^info: removed ")
@@ -172,7 +163,7 @@ def test_history(watch: Watch, engine: Engine) -> None:
 
 def test_b31_history_tells_of_what_would_not_go(watch: Watch, scripted: ScriptedEngine) -> None:
     daemon = watch(scripted)
-    old, _ = two(daemon, scripted)
+    old, _ = two_pulled(daemon, scripted)
     scripted.script("DELETE", "*", faults.reply(409, {"message": "no, thanks"}), times=1)
     reload(daemon, max_total_size="1.5MB")
     daemon.fence()
@@ -185,7 +176,7 @@ def test_b31_history_tells_of_what_would_not_go(watch: Watch, scripted: Scripted
 
 def test_gc_and_waiting_for_it(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB"})
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     assert daemon.control.call("POST", "/v1/gc").status == 202
     daemon.fence()
     outcome = daemon.control.post("/v1/gc", wait=1)
@@ -204,7 +195,7 @@ def test_b20_several_wait_for_a_collection_under_way(watch: Watch,
                                                      scripted: ScriptedEngine) -> None:
     """Each gets the outcome of one that began after it asked."""
     daemon = watch(scripted, {"max_total_size": "1.5MB", "grace": "1h"})
-    two(daemon, scripted)
+    two_pulled(daemon, scripted)
     release = threading.Event()
     scripted.script("GET", "/system/df", faults.hang(release), times=1)
     outcomes: list[Any] = []

@@ -23,7 +23,7 @@ import faults
 from daemon import BINARY, OWN_DEATH, Daemon
 from engines import Engine
 from images import MB
-from scenes import Pulled, loaded, present, pulled, used
+from scenes import loaded, present, pulled, two_pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -64,15 +64,6 @@ def facts(text: str) -> dict[str, str]:
     """What is on lines like "State:  watching"."""
     return {label.strip(): value.strip() for label, value in
             (line.split(":", 1) for line in text.splitlines())}
-
-
-def two(daemon: Daemon, engine: Engine) -> tuple[Pulled, Pulled]:
-    """The second was used last."""
-    old, new = pulled(engine, "old"), pulled(engine, "new")
-    used(engine, old.reference)
-    used(engine, new.reference)
-    daemon.fence()
-    return old, new
 
 
 @contextmanager
@@ -117,7 +108,7 @@ def shown_on_terminal(daemon: Daemon, columns: int, *arguments: str, **environme
 def test_status(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
-    two(daemon, engine)
+    two_pulled(daemon, engine)
     shown = facts(ctl(daemon, "status"))
     assert shown["State"] == "watching"
     assert shown["Engine"].startswith(f"{daemon.environment['DOCKER_HOST']}, version 20.10.24")
@@ -154,7 +145,7 @@ def test_b33_status_shows_errors_that_persist(watch: Watch, scripted: ScriptedEn
 
 def test_images(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     loaded(engine, "mine:1", 5000)
     daemon.fence()
     title, *lines = rows(ctl(daemon, "images"))
@@ -173,7 +164,7 @@ def test_images(watch: Watch, engine: Engine) -> None:
 
 def test_b40_explain(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
-    _, new = two(daemon, engine)
+    _, new = two_pulled(daemon, engine)
     for name in (new.reference, new.id, new.id[7:19]):
         shown = facts(ctl(daemon, "explain", name))
         assert shown["Image"] == new.reference
@@ -191,7 +182,7 @@ def test_b40_explain(watch: Watch, engine: Engine) -> None:
 
 def test_b34_plan_and_dry_run(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     daemon.stop()
     daemon.configure({"gc": {"enabled": False, "max_total_size": "1.5MB"}})
     daemon.start().wait_watching()
@@ -220,7 +211,7 @@ def test_gc_and_history(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     assert rows(ctl(daemon, "history")) == [
         ["TIME", "IMAGE", "IMAGE ID", "FREED", "REASON", "OUTCOME"]]
-    old, new = two(daemon, engine)
+    old, new = two_pulled(daemon, engine)
     assert ctl(daemon, "gc", "--wait") == "0 removed, 0 failed, 2MB before, 2MB after\n"
     assert answer(daemon, "gc", "--wait")["removed"] == 0
     assert ctl(daemon, "gc").startswith("The daemon collects")
@@ -275,7 +266,7 @@ def test_pause_and_resume(watch: Watch, scripted: ScriptedEngine) -> None:
 
 def test_json_is_the_daemons_own_body(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB"})
-    two(daemon, engine)
+    two_pulled(daemon, engine)
     for command, path in (("images", "/v1/images"), ("history", "/v1/history"),
                           ("plan", "/v1/plan")):
         assert ctl(daemon, command, "--json") == daemon.control.call("GET", path).body.decode()
@@ -317,7 +308,7 @@ def test_nothing_reaches_a_terminal_that_it_would_act_on(daemon: MakeDaemon) -> 
 
 def test_gc_wait_shows_that_it_goes_on(watch: Watch, scripted: ScriptedEngine) -> None:
     daemon = watch(scripted, {"max_total_size": "60GB"})
-    two(daemon, scripted)
+    two_pulled(daemon, scripted)
     scripted.script("GET", "/system/df", faults.delay(2), times=1)
     text = shown_on_terminal(daemon, 80, "gc", "--wait", NO_COLOR="1")
     assert "collecting: 2 images, 2MB" in text
@@ -501,7 +492,7 @@ def test_docker_plugin_metadata(daemon: MakeDaemon, plugin: Callable[[Daemon], P
 def test_docker_gc(watch: Watch, scripted: ScriptedEngine,
                    plugin: Callable[[Daemon], Path]) -> None:
     daemon = watch(scripted, {"max_total_size": "60GB"})
-    two(daemon, scripted)
+    two_pulled(daemon, scripted)
     link = plugin(daemon)
 
     def docker(*arguments: str) -> Done:

@@ -6,7 +6,6 @@ the engine is watched again at once. Nothing is removed by mistake.
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import threading
 import time

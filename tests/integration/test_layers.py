@@ -20,18 +20,15 @@ from daemon import Daemon
 from engines import Engine
 from faults import Relay
 from images import Image, Layer, image, layer, layer_of
-from scenes import Pulled, loaded, pulled, used, wait_until
+from scenes import Pulled, freed_in, loaded, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
 
-FREED = re.compile(r"^debug: (\d+) bytes freed, predicted (\d+) to (\d+)$", re.MULTILINE)
-
 
 def measures(daemon: Daemon) -> list[tuple[int, int, int]]:
     """Of each round: what was freed, and the bounds it was predicted to lie in."""
-    return [(int(freed), int(lower), int(upper))
-            for freed, lower, upper in FREED.findall(daemon.log)]
+    return freed_in(daemon.log)
 
 
 def collect_down_to(daemon: Daemon, engine: Engine, target: int) -> None:

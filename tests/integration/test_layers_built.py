@@ -18,12 +18,11 @@ import pytest
 from daemon import Daemon
 from images import Image, chain_ids, layer
 from real_engine import RealEngine
-from scenes import Pulled, loaded, pulled, used
+from scenes import Pulled, freed_in, loaded, pulled, used
 
 Watch = Callable[..., Daemon]
 Build = Callable[..., str]
 
-FREED = re.compile(r"^debug: (\d+) bytes freed, predicted (\d+) to (\d+)$", re.MULTILINE)
 REMOVED = re.compile(r"^info: removed .* \(sha256:([0-9a-f]{12})\): ", re.MULTILINE)
 
 EVERYTHING = {"manage": ["pulled", "loaded", "built"]}
@@ -156,7 +155,7 @@ def collect_down_to(daemon: Daemon, engine: RealEngine, target: int,
     print(said)  # pytest shows it where a test fails
     after = Store.of(engine)
     removed = [before.full_id(short) for short in REMOVED.findall(said)]
-    rounds = [(int(freed), int(lower), int(upper)) for freed, lower, upper in FREED.findall(said)]
+    rounds = freed_in(said)
     left, usage = after.images, after.usage(after.images)
     assert left < before.images
     assert usage <= target

@@ -15,10 +15,9 @@ import pytest
 
 import faults
 from daemon import Daemon
-from engine_client import EngineError
 from engines import Engine
 from faults import Relay
-from scenes import SOAK, event_time, pulled, present, used
+from scenes import SOAK, event_time, pulled, used
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]

@@ -171,11 +171,11 @@ static void test_b40_the_table(void **state)
 	free(world_plan(w));
 	table = explain_table(&w->plan);
 	assert_string_equal(table,
-		"VERDICT REASON        IMAGE           FREES  WHY\n"
-		"remove  unused        node:18         <=2GB  unused 35d of 28d\n"
-		"keep    within-limits python:3.12     <=1GB  unused 1d of 28d; 1 before it; goes "
+		"VERDICT  REASON         IMAGE        FREES  WHY\n"
+		"remove   unused         node:18      <=2GB  unused 35d of 28d\n"
+		"keep     within-limits  python:3.12  <=1GB  unused 1d of 28d; 1 before it; goes "
 		"above 12GB\n"
-		"keep    in-use        jdk:21          <=1GB  1 container\n");
+		"keep     in-use         jdk:21       <=1GB  1 container\n");
 }
 
 int main(void)
