@@ -40,7 +40,10 @@ struct log_field {
 void log_write(enum log_level level, const struct log_field *fields, size_t field_count,
 	const char *format, ...) _printf_(4, 5);
 
-#define log_error(...) log_write(LEVEL_ERROR, NULL, 0, __VA_ARGS__)
+/* MESSAGE_ID, for all errors that have none of their own. */
+extern const struct log_field log_error_id;
+
+#define log_error(...) log_write(LEVEL_ERROR, &log_error_id, 1, __VA_ARGS__)
 #define log_warning(...) log_write(LEVEL_WARNING, NULL, 0, __VA_ARGS__)
 #define log_info(...) log_write(LEVEL_INFO, NULL, 0, __VA_ARGS__)
 #define log_debug(...) log_write(LEVEL_DEBUG, NULL, 0, __VA_ARGS__)

@@ -16,6 +16,8 @@ static struct {
 	bool to_journal, in_colour;
 } log_state = { .level = LEVEL_INFO };
 
+const struct log_field log_error_id = { "MESSAGE_ID", "3f2c8d0a6b7e4e5f9d1b0c4a8e6f7213" };
+
 static const struct {
 	const char *name, *colour;
 	int priority;
