@@ -25,6 +25,9 @@ struct collection_record {
 /* Until when nothing is collected; 0: not paused, NSEC_MAX: until somebody says otherwise. */
 typedef nsec_t pause_t;
 
+/* Things that can be wrong until somebody does something about them. */
+#define STATUS_PROBLEMS 5
+
 struct control_status {
 	const char *state; /* waiting, watching, collecting, stopping */
 	pause_t paused_until;
@@ -38,7 +41,7 @@ struct control_status {
 	struct collection_record last;
 	nsec_t next; /* 0: nobody knows */
 	int64_t unobserved; /* seconds */
-	const char *errors[4]; /* that persist; NULL for none */
+	const char *errors[STATUS_PROBLEMS]; /* that persist; NULL for none */
 };
 
 char *encode_status(const struct control_status *status) _warn_unused_;

@@ -22,6 +22,11 @@ enum event_kind {
 	EVENT_IMAGE_SAVE,
 	EVENT_IMAGE_DELETE,
 };
+#define EVENT_KIND_COUNT (EVENT_IMAGE_DELETE + 1)
+
+/* Docker's words for it: "image", "pull"; NULL for EVENT_OTHER. */
+const char *event_kind_type(enum event_kind kind);
+const char *event_kind_action(enum event_kind kind);
 
 /*
  * One line of GET /events. Read from Type, Action, Actor and timeNano alone: the legacy fields are

@@ -27,6 +27,8 @@ struct api_context {
 struct api_handler {
 	/* Fills in what only the daemon knows. */
 	void (*describe)(void *userdata, struct control_status *status);
+	/* All that Prometheus is told; the caller frees. */
+	char *(*measure)(void *userdata);
 	/* Somebody wants a collection now. */
 	void (*collect)(void *userdata);
 	/* No collection for so long; 0: until resume. */
@@ -42,6 +44,12 @@ void api_destroy(struct api *api);
 
 /* Listens at the configured socket, else where the environment says. 0, or -errno with *error. */
 int api_listen(struct api *api, const char *configured, struct error *error) _warn_unused_;
+
+/*
+ * Listens for Prometheus at an address of listen_address.h's, "" for nowhere, and no longer where
+ * it did before. 0, or -errno with *error.
+ */
+int api_listen_metrics(struct api *api, const char *address, struct error *error) _warn_unused_;
 
 /* A collection has ended: those who wait for it get their answer. */
 void api_collected(struct api *api, const struct collection_record *record);

@@ -32,8 +32,9 @@ enum cycle_trigger {
 struct cycle_handler {
 	/* The state or the usage has changed. */
 	void (*changed)(void *userdata);
-	/* An image went, or did not though it was to: "removed", or why it stays. */
-	void (*decided)(void *userdata, const struct image_summary *summary, const char *outcome);
+	/* An image went, or did not though it was to; for people why, NULL if it went. */
+	void (*decided)(void *userdata, const struct image_summary *summary,
+		enum removal_result result, const char *why);
 	/* This would be done if removals were switched on, or were no dry run. */
 	void (*planned)(void *userdata, const struct plan *plan);
 	void (*finished)(void *userdata, const struct collection_outcome *outcome);

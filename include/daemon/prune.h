@@ -9,8 +9,8 @@
 
 struct prune;
 
-/* 0, or -errno after a failure, which has been logged. */
-typedef void (*prune_fn)(void *userdata, int result);
+/* 0, or -errno after a failure, which has been logged; and the bytes that were freed. */
+typedef void (*prune_fn)(void *userdata, int result, uint64_t freed);
 
 /* Starts what the plan asks for, which must be something; done is called from the loop, once. */
 struct prune *prune_start(struct engine *engine, const struct cache_plan *plan,

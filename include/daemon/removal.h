@@ -17,6 +17,7 @@ enum removal_result {
 	REMOVAL_REFUSED, /* the engine said no: in use or has children after all */
 	REMOVAL_FAILED, /* no answer, or an error of the engine's: better stop for now */
 };
+#define REMOVAL_RESULT_COUNT (REMOVAL_FAILED + 1)
 
 struct removal_outcome {
 	enum removal_result result;

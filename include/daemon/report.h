@@ -25,6 +25,9 @@ void report_removed(const struct image_summary *summary);
 /* "kept …": the engine refused, or the verdict changed right before the removal. With fields. */
 void report_kept(const struct image_summary *summary, const char *why);
 
+/* An error: no answer, or none that helps, so the collection stops here. With fields. */
+void report_failed(const struct image_summary *summary, const char *why);
+
 /* "would remove …" for each image that the plan removes. */
 void report_removals(const struct plan *plan);
 
@@ -48,8 +51,14 @@ struct collection_outcome {
 	bool asked_for; /* by a person, who wants an answer */
 	int result; /* 0, or -errno: it did not come to its end */
 	uint64_t removed, refused;
+	struct bounds freed; /* by removals, as predicted */
+	uint64_t pruned; /* bytes of the build cache */
+	uint64_t missing, missing_space; /* to the limits, and nothing was left to remove */
 	struct usage before, after; /* known only if measured */
 };
+
+/* Bytes: what was measured, within what is certain and what is possible. */
+uint64_t collection_freed(const struct collection_outcome *outcome);
 
 void report_outcome(const struct collection_outcome *outcome);
 

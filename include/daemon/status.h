@@ -25,8 +25,11 @@ struct status {
 	struct collection_record last;
 	const char *away; /* why there is no engine, or NULL */
 	/* That persist until somebody does something about it, the weightiest first; or NULL. */
-	const char *problems[4];
+	const char *problems[STATUS_PROBLEMS];
 };
+
+/* How many images came in each way, those that are not managed and those that are; added up. */
+void status_count_images(const struct status *status, size_t ret[ORIGIN_COUNT][2]);
 
 /* "Watching HOST (Docker VERSION): 12 of 40 images managed, 18.2GB of 60GB used; …" Caller frees.
  */

@@ -22,6 +22,8 @@ struct store {
 	struct event *timer;
 	uint64_t saved_generation;
 	nsec_t saved_at;
+	nsec_t written_at; /* by the wall clock, in this process; 0: not yet */
+	uint64_t writes, failures; /* so far */
 	char *problem; /* why the file cannot be written, or NULL */
 	void (*changed)(void *userdata); /* that has; NULL: nobody wants to know */
 	void *userdata;

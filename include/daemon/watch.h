@@ -72,6 +72,9 @@ bool watch_is_settled(const struct watch *watch);
 /* Whether there is a complete inventory. */
 bool watch_is_loaded(const struct watch *watch);
 
+/* What lists at the interval have shown so far that no event had told. */
+size_t watch_differences(const struct watch *watch);
+
 /* Lists containers alone, right before a collection. done gets 0 or -errno with why. */
 typedef void (*watch_done_fn)(void *userdata, int result, const char *why);
 void watch_list_containers(struct watch *watch, watch_done_fn done, void *userdata);

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The control socket: HTTP/1.1 over a Unix socket by libevent's evhttp, and a table of routes.
- * Knows no images. Clients are bounded in what they may send and how long they may take, and none
- * of them makes the loop wait.
+ * The control socket: HTTP/1.1 over a Unix socket, or TCP, by libevent's evhttp, and a table of
+ * routes. Knows no images. Clients are bounded in what they may send and how long they may take,
+ * and none of them makes the loop wait.
  */
 
 #include <event2/event.h>
@@ -43,6 +43,13 @@ struct control *control_create(
  * Returns 0, or -errno with *error: -EADDRINUSE if somebody answers there.
  */
 int control_listen(struct control *control, const char *path, struct error *error) _warn_unused_;
+
+/*
+ * Listens on a TCP address as listen_address_parse() takes it. Returns 0, or -errno with *error.
+ * Nobody is asked who they are: for routes that tell what everybody may know.
+ */
+int control_listen_tcp(
+	struct control *control, const char *address, struct error *error) _warn_unused_;
 
 /* Drops all calls, the socket's file as well. NULL is fine. */
 void control_destroy(struct control *control);

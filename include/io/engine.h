@@ -14,6 +14,7 @@
 #include "core/base.h"
 #include "io/endpoint.h"
 #include "io/http.h"
+#include "io/request_stats.h"
 
 struct engine;
 struct engine_call;
@@ -69,6 +70,9 @@ nsec_t engine_connect_timeout(const struct engine *engine);
 const struct engine_version *engine_version(const struct engine *engine);
 const struct engine_info *engine_info(const struct engine *engine);
 const char *engine_api_version(const struct engine *engine);
+
+/* All that was asked so far, of whatever engine. */
+const struct request_stats *engine_request_stats(const struct engine *engine);
 
 /* Who the engine is, told apart from others on the same socket or machine. The caller frees. */
 char *engine_identity(const struct engine *engine) _warn_unused_;

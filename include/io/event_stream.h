@@ -31,7 +31,8 @@ struct event_stream_handler {
 };
 
 struct event_stream_counters {
-	uint64_t events, malformed, too_long, reconnects;
+	uint64_t kinds[EVENT_KIND_COUNT]; /* what came, replayed ones included */
+	uint64_t malformed, too_long, reconnects;
 };
 
 struct event_stream *event_stream_create(struct event_base *base, struct engine *engine,

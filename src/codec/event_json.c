@@ -34,6 +34,30 @@ static const struct {
 	{ "image", "delete", EVENT_IMAGE_DELETE },
 };
 
+/* Docker's words come first. */
+static size_t find_words(enum event_kind kind)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(kinds) && kinds[i].kind != kind)
+		i++;
+	return i;
+}
+
+const char *event_kind_type(enum event_kind kind)
+{
+	size_t i = find_words(kind);
+
+	return i < ARRAY_SIZE(kinds) ? kinds[i].type : NULL;
+}
+
+const char *event_kind_action(enum event_kind kind)
+{
+	size_t i = find_words(kind);
+
+	return i < ARRAY_SIZE(kinds) ? kinds[i].action : NULL;
+}
+
 void engine_event_finish(struct engine_event *event)
 {
 	free(event->actor);

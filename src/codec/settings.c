@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/listen_address.h"
 #include "codec/settings_value.h"
 #include "core/rules.h"
 
@@ -72,8 +73,9 @@ const struct setting settings_table[] = {
 	{ "control.socket", SETTING_STRING, AT(control_socket), "\"\"", false, 0,
 		"Where to listen for HTTP requests of its own user. \"\": dockergcd/control.sock in the\n"
 		"runtime directory." },
-	{ "control.metrics_listen", SETTING_STRING, AT(metrics_listen), "\"\"", false, 0,
-		"Taken, but without effect in this version." },
+	{ "control.metrics_listen", SETTING_STRING, AT(metrics_listen), "\"\"", true, 0,
+		"Where to tell Prometheus over TCP, at /metrics and nothing else: an address and a\n"
+		"port, \"127.0.0.1:9487\" or \"[::1]:9487\". \"\": nowhere." },
 	{ "cache_file", SETTING_STRING, AT(cache_file), "\"\"", false, 0,
 		"Where what was learned is kept. \"\": docker-images-gc.json in the cache directory." },
 	{ "log_level", SETTING_LEVEL, AT(log_level), "\"info\"", true, 0,
@@ -171,6 +173,19 @@ static void check_host(struct reading *reading, const config_t *config)
 			host);
 }
 
+static void check_metrics_listen(struct reading *reading, const config_t *config)
+{
+	const char *text = reading->settings->metrics_listen;
+	struct sockaddr_storage address;
+	socklen_t length;
+
+	if (*text && listen_address_parse(text, &address, &length) < 0)
+		settings_complain(reading, config_lookup(config, "control.metrics_listen"),
+			"control.metrics_listen: \"%s\": must be a numeric address and a port, such "
+			"as 127.0.0.1:9487 or [::1]:9487",
+			text);
+}
+
 static void check_rules(struct reading *reading, const config_t *config)
 {
 	const struct rules *rules = &reading->settings->policy.rules;
@@ -245,6 +260,7 @@ int settings_parse(const char *file, const char *text, struct settings *ret, str
 	settings_init(&settings);
 	read_group(&reading, config_root_setting(&config), "");
 	check_host(&reading, &config);
+	check_metrics_listen(&reading, &config);
 	if (errors->count == before) {
 		check_whole(&reading, &config);
 		check_rules(&reading, &config);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/control_json.h"
+#include "codec/exposition.h"
 #include "core/reference.h"
 #include "core/units.h"
 #include "daemon/observe.h"
@@ -27,7 +28,9 @@ struct api {
 	struct api_context context;
 	struct api_handler handler;
 	void *userdata;
+	struct event_base *base;
 	struct control *control;
+	struct control *metrics; /* the listener for Prometheus, or NULL */
 	ARRAY(struct waiter) waiters;
 };
 
@@ -252,6 +255,14 @@ static void post_resume(void *userdata, struct control_call *call)
 	reply_pause(api, call);
 }
 
+static void get_metrics(void *userdata, struct control_call *call)
+{
+	const struct api *api = userdata;
+	_cleanup_free_ char *text = api->handler.measure(api->userdata);
+
+	control_reply_text(call, EXPOSITION_TYPE, text);
+}
+
 static const struct control_route routes[] = {
 	{ "GET", "/v1/status", get_status },
 	{ "GET", "/v1/images", get_images },
@@ -263,6 +274,12 @@ static const struct control_route routes[] = {
 	{ "POST", "/v1/forget", post_forget },
 	{ "POST", "/v1/pause", post_pause },
 	{ "POST", "/v1/resume", post_resume },
+	{ "GET", "/metrics", get_metrics },
+};
+
+/* Whoever reaches the TCP listener may see this, and nothing else. */
+static const struct control_route metrics_routes[] = {
+	{ "GET", "/metrics", get_metrics },
 };
 
 struct api *api_create(struct event_base *base, const struct api_context *context,
@@ -273,6 +290,7 @@ struct api *api_create(struct event_base *base, const struct api_context *contex
 	api->context = *context;
 	api->handler = *handler;
 	api->userdata = userdata;
+	api->base = base;
 	api->control = control_create(base, routes, ARRAY_SIZE(routes), api);
 	return api;
 }
@@ -282,6 +300,7 @@ void api_destroy(struct api *api)
 	if (!api)
 		return;
 	control_destroy(api->control);
+	control_destroy(api->metrics);
 	free(api->waiters.items);
 	free(api);
 }
@@ -314,6 +333,21 @@ int api_listen(struct api *api, const char *configured, struct error *error)
 		}
 	}
 	return control_listen(api->control, path, error);
+}
+
+int api_listen_metrics(struct api *api, const char *address, struct error *error)
+{
+	int r = 0;
+
+	control_destroy(TAKE_PTR(api->metrics));
+	if (*address) {
+		api->metrics =
+			control_create(api->base, metrics_routes, ARRAY_SIZE(metrics_routes), api);
+		r = control_listen_tcp(api->metrics, address, error);
+	}
+	if (r < 0)
+		control_destroy(TAKE_PTR(api->metrics));
+	return r;
 }
 
 void api_collected(struct api *api, const struct collection_record *record)

@@ -81,9 +81,6 @@ void configuration_announce(const struct settings *settings)
 
 	for (size_t i = 0; i < settings->warnings.count; i++)
 		log_warning("%s", settings->warnings.items[i]);
-	if (*settings->metrics_listen)
-		log_warning(
-			"this version has no metrics: control.metrics_listen is without effect");
 	if (!settings->enabled)
 		log_info("tracking only, nothing is removed (gc.enabled = false)");
 	else

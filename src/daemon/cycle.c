@@ -164,13 +164,16 @@ static void warn_if_stuck(struct cycle *cycle, const struct plan *plan)
 	if (stuck && !cycle->warned)
 		report_stuck(plan);
 	cycle->warned = stuck;
+	cycle->outcome.missing = stuck ? plan->missing : 0;
+	cycle->outcome.missing_space = stuck ? plan->missing_space : 0;
 }
 
-static void on_pruned(void *userdata, int result)
+static void on_pruned(void *userdata, int result, uint64_t freed)
 {
 	struct cycle *cycle = userdata;
 
 	cycle->prune = NULL;
+	cycle->outcome.pruned = freed;
 	finish(cycle, result);
 }
 
@@ -329,41 +332,55 @@ static void mark_failed(struct cycle *cycle, const char *id)
 		image->failed = true;
 }
 
-static void on_removal(void *userdata, const struct removal_outcome *outcome)
+/* What came of one that was to go. */
+static void decide(struct cycle *cycle, const struct image_summary *summary,
+	enum removal_result result, const char *why)
 {
-	struct cycle *cycle = userdata;
-	const struct image_summary *summary = &cycle->queue.items[cycle->next++];
-	_cleanup_free_ char *why = NULL;
-
-	cycle->removing = NULL;
-	cycle->gone += outcome->gone;
-	switch (outcome->result) {
+	switch (result) {
 	case REMOVAL_DONE:
 		report_removed(summary);
-		cycle->handler.decided(cycle->userdata, summary, "removed");
 		cycle->outcome.removed++;
+		cycle->outcome.freed = bounds_add(cycle->outcome.freed, summary->reclaims);
 		cycle->removed_in_round++;
 		cycle->freed_in_round = bounds_add(cycle->freed_in_round, summary->reclaims);
 		cycle->progress.removed++;
 		break;
 	case REMOVAL_KEPT:
-		why = xasprintf("%s by now", reason_name(outcome->reason));
 		report_kept(summary, why);
-		cycle->handler.decided(cycle->userdata, summary, why);
 		break;
 	case REMOVAL_REFUSED:
+		report_kept(summary, why);
 		mark_failed(cycle, summary->id);
 		cycle->outcome.refused++;
-		report_kept(summary, outcome->message);
-		cycle->handler.decided(cycle->userdata, summary, outcome->message);
 		break;
 	case REMOVAL_FAILED:
-		log_error("collection stopped: %s", outcome->message);
-		cycle->handler.decided(cycle->userdata, summary, outcome->message);
+		report_failed(summary, why);
 		cycle->failure = -1;
 		cycle->next = cycle->queue.count;
 		break;
 	}
+	cycle->handler.decided(cycle->userdata, summary, result, why);
+}
+
+static void decide_kept(
+	struct cycle *cycle, const struct image_summary *summary, enum reason reason)
+{
+	_cleanup_free_ char *why = xasprintf("%s by now", reason_name(reason));
+
+	decide(cycle, summary, REMOVAL_KEPT, why);
+}
+
+static void on_removal(void *userdata, const struct removal_outcome *outcome)
+{
+	struct cycle *cycle = userdata;
+	const struct image_summary *summary = &cycle->queue.items[cycle->next++];
+
+	cycle->removing = NULL;
+	cycle->gone += outcome->gone;
+	if (outcome->result == REMOVAL_KEPT)
+		decide_kept(cycle, summary, outcome->reason);
+	else
+		decide(cycle, summary, outcome->result, outcome->message);
 	cycle->handler.changed(cycle->userdata);
 	remove_next(cycle);
 }
@@ -392,7 +409,6 @@ static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
 {
 	const struct removal_context *context = &cycle->context;
 	const struct image *image = inventory_find_image(context->inventory, summary->id);
-	_cleanup_free_ char *why = NULL;
 	enum reason reason;
 
 	if (!image)
@@ -404,8 +420,7 @@ static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
 		return false; /* the next measure will tell */
 	if (reason_removes(reason))
 		return true;
-	why = xasprintf("%s by now", reason_name(reason));
-	report_kept(summary, why);
+	decide_kept(cycle, summary, reason);
 	return false;
 }
 

@@ -10,6 +10,7 @@
 #include "core/rules.h"
 #include "daemon/api.h"
 #include "daemon/cycle.h"
+#include "daemon/metrics.h"
 #include "daemon/observe.h"
 #include "daemon/pause.h"
 #include "daemon/report.h"
@@ -38,7 +39,8 @@ struct daemon {
 	struct removal_log removals;
 	struct collection_record last_collection;
 	struct pause pause;
-	char *api_problem;
+	char *api_problem, *metrics_problem; /* why nobody listens there */
+	struct metrics metrics;
 
 	struct schedule *schedule;
 	bool watching;
@@ -76,7 +78,7 @@ static struct status status_of(const struct daemon *daemon)
 		.last = daemon->last_collection,
 		.away = daemon->away,
 		.problems = { daemon->store.problem, daemon->config_problem, daemon->api_problem,
-			cycle_problem(daemon->cycle) },
+			daemon->metrics_problem, cycle_problem(daemon->cycle) },
 	};
 }
 
@@ -330,8 +332,8 @@ static void greet(struct daemon *daemon)
 			matches.items[i]);
 }
 
-static void on_cycle_decided(
-	void *userdata, const struct image_summary *summary, const char *outcome)
+static void on_cycle_decided(void *userdata, const struct image_summary *summary,
+	enum removal_result result, const char *why)
 {
 	struct daemon *daemon = userdata;
 	struct logged_removal removal = {
@@ -340,9 +342,10 @@ static void on_cycle_decided(
 		.references = strings_copy(&summary->references),
 		.reason = summary->reason,
 		.bytes = summary->reclaims,
-		.outcome = xstrdup(outcome),
+		.outcome = xstrdup(result == REMOVAL_DONE ? "removed" : why),
 	};
 
+	metrics_count_removal(&daemon->metrics, summary->reason, result);
 	removal_log_add(&daemon->removals, &removal);
 }
 
@@ -382,6 +385,7 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 		.finished = outcome->result >= 0,
 	};
 	report_outcome(outcome);
+	metrics_count_collection(&daemon->metrics, outcome);
 	api_collected(daemon->api, &daemon->last_collection);
 	learned(daemon);
 	if (!daemon->greeted)
@@ -455,6 +459,23 @@ static void refuse_reload(struct daemon *daemon, const struct strings *errors)
 	daemon->config_problem = xasprintf("configuration not reloaded: %s", errors->items[0]);
 }
 
+/* Without it the daemon does its work all the same. */
+static void listen_for_prometheus(struct daemon *daemon)
+{
+	const char *address = daemon->settings.metrics_listen;
+	_cleanup_error_ struct error error = {};
+
+	freep(&daemon->metrics_problem);
+	daemon->metrics_problem = NULL;
+	if (api_listen_metrics(daemon->api, address, &error) == 0) {
+		if (*address)
+			log_info("metrics at http://%s/metrics", address);
+		return;
+	}
+	log_error("no metrics over TCP: %s", error.message);
+	daemon->metrics_problem = xasprintf("no metrics over TCP: %s", error.message);
+}
+
 static void reload(struct daemon *daemon)
 {
 	_cleanup_(settings_finish) struct settings old = {};
@@ -478,6 +499,8 @@ static void reload(struct daemon *daemon)
 		log_warning("needs a restart to take effect: %s", keys);
 	log_set_level(configuration_log_level(&daemon->options, &daemon->settings));
 	configuration_announce(&daemon->settings);
+	if (!streq(old.metrics_listen, daemon->settings.metrics_listen) || daemon->metrics_problem)
+		listen_for_prometheus(daemon);
 	daemon->greeted = false; /* what it makes of the images is worth a word */
 	if (!configuration_has_same_engine(
 		    &old, engine_endpoint(daemon->engine), &daemon->settings, &endpoint))
@@ -511,6 +534,25 @@ static void on_describe(void *userdata, struct control_status *ret)
 	observe_now(&daemon->ledger);
 	status = status_of(daemon);
 	status_fill(&status, ret);
+}
+
+static char *on_measure(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct status status;
+	struct metrics_sources sources;
+
+	observe_now(&daemon->ledger);
+	status = status_of(daemon);
+	sources = (struct metrics_sources){
+		.metrics = &daemon->metrics,
+		.status = &status,
+		.events = event_stream_counters(daemon->stream),
+		.store = &daemon->store,
+		.differences = watch_differences(daemon->watch),
+		.reloaded = !daemon->config_problem,
+	};
+	return metrics_describe(&sources);
 }
 
 static void on_collect(void *userdata)
@@ -554,6 +596,7 @@ static void create_api(struct daemon *daemon)
 {
 	static const struct api_handler handler = {
 		.describe = on_describe,
+		.measure = on_measure,
 		.collect = on_collect,
 		.pause = on_pause,
 		.resume = on_resume,
@@ -572,8 +615,10 @@ static void create_api(struct daemon *daemon)
 
 	pause_init(&daemon->pause, daemon->base, on_pause_over, daemon);
 	daemon->api = api_create(daemon->base, &context, &handler, daemon);
-	if (daemon->options.once ||
-		api_listen(daemon->api, daemon->settings.control_socket, &error) == 0)
+	if (daemon->options.once)
+		return;
+	listen_for_prometheus(daemon);
+	if (api_listen(daemon->api, daemon->settings.control_socket, &error) == 0)
 		return;
 	/* It is there for people's comfort: the images go without it. */
 	log_error("no control socket: %s", error.message);
@@ -720,6 +765,7 @@ void daemon_destroy(struct daemon *daemon)
 	event_base_free(daemon->base);
 	free(daemon->away);
 	free(daemon->api_problem);
+	free(daemon->metrics_problem);
 	free(daemon->config_problem);
 	free(daemon->status);
 	free(daemon);

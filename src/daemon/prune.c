@@ -10,6 +10,7 @@ struct prune {
 	struct cache_limits limits;
 	bool by_age, by_size; /* still to be done */
 	enum reason reason; /* of what is under way */
+	uint64_t freed;
 	prune_fn done;
 	void *userdata;
 };
@@ -26,9 +27,10 @@ static void finish(struct prune *prune, int result)
 {
 	prune_fn done = prune->done;
 	void *userdata = prune->userdata;
+	uint64_t freed = prune->freed;
 
 	free(prune);
-	done(userdata, result);
+	done(userdata, result, freed);
 }
 
 static void go_on(struct prune *prune);
@@ -47,6 +49,7 @@ static void on_pruned(void *userdata, struct engine_answer *answer)
 		return;
 	} else {
 		report_pruned(prune->reason, &answer->pruned);
+		prune->freed = add_saturating(prune->freed, answer->pruned.bytes);
 	}
 	go_on(prune);
 }

@@ -7,8 +7,10 @@
 #include "core/units.h"
 #include "io/log.h"
 
-/* For journalctl MESSAGE_ID=…: an image was removed; one that was to go stays. */
+/* For journalctl MESSAGE_ID=…: an image was removed; the engine failed at it; it stays though it
+ * was to go. */
 #define MESSAGE_REMOVED "5d0b9d4d1b4a4d7e8f0c6a2e3b7c9f10"
+#define MESSAGE_FAILED "9a7e63c1d5f04f0b8b2f4f3c6f1e2d74"
 #define MESSAGE_KEPT "c1f4a0f2f0b54a3c9d3a7be2c6d8e511"
 
 struct image_summary summary_of(const struct plan_item *item)
@@ -56,8 +58,8 @@ static char *describe_case(const struct image_summary *summary, const char *free
 }
 
 /* One line, and for the journal what it says as fields. */
-static void report_outcome_of(const struct image_summary *summary, const char *message_id,
-	const char *outcome, uint64_t freed, const char *message)
+static void report_outcome_of(enum log_level level, const struct image_summary *summary,
+	const char *message_id, const char *outcome, uint64_t freed, const char *message)
 {
 	_cleanup_free_ char *references = strings_join(&summary->references, " "),
 			    *bytes = xasprintf("%llu", (unsigned long long)freed),
@@ -75,7 +77,7 @@ static void report_outcome_of(const struct image_summary *summary, const char *m
 		{ "DOCKERGCD_OUTCOME", outcome },
 	};
 
-	log_write(LEVEL_INFO, fields, ARRAY_SIZE(fields), "%s", message);
+	log_write(level, fields, ARRAY_SIZE(fields), "%s", message);
 }
 
 void report_removed(const struct image_summary *summary)
@@ -86,7 +88,7 @@ void report_removed(const struct image_summary *summary)
 	const struct bounds *freed = &summary->reclaims;
 
 	/* At most; where nobody knows, what is certain. */
-	report_outcome_of(summary, MESSAGE_REMOVED, "removed",
+	report_outcome_of(LEVEL_INFO, summary, MESSAGE_REMOVED, "removed",
 		freed->upper < UINT64_MAX ? freed->upper : freed->lower, message);
 }
 
@@ -95,7 +97,15 @@ void report_kept(const struct image_summary *summary, const char *why)
 	_cleanup_free_ char *image = describe(summary->title, summary->id);
 	_cleanup_free_ char *message = xasprintf("kept %s: %s", image, why);
 
-	report_outcome_of(summary, MESSAGE_KEPT, why, 0, message);
+	report_outcome_of(LEVEL_INFO, summary, MESSAGE_KEPT, why, 0, message);
+}
+
+void report_failed(const struct image_summary *summary, const char *why)
+{
+	_cleanup_free_ char *image = describe(summary->title, summary->id);
+	_cleanup_free_ char *message = xasprintf("collection stopped at %s: %s", image, why);
+
+	report_outcome_of(LEVEL_ERROR, summary, MESSAGE_FAILED, why, 0, message);
 }
 
 char *describe_kept(const struct plan *plan)
@@ -184,16 +194,20 @@ void report_cache_plan(const struct cache_plan *plan)
 			reason_name(REASON_OVER_SIZE), format_size(plan->excess, size));
 }
 
-static uint64_t bytes_freed(const struct collection_outcome *outcome)
+uint64_t collection_freed(const struct collection_outcome *outcome)
 {
-	uint64_t before = outcome->before.images, after = outcome->after.images;
+	const struct bounds *freed = &outcome->freed;
+	uint64_t measured;
 
-	return before > after ? before - after : 0;
+	if (!outcome->before.known || !outcome->after.known)
+		return freed->lower;
+	measured = subtract_saturating(outcome->before.images, outcome->after.images);
+	return MAX(freed->lower, MIN(measured, freed->upper));
 }
 
 void report_outcome(const struct collection_outcome *outcome)
 {
-	bool measured = outcome->before.known && outcome->after.known;
+	bool known = outcome->after.known || bounds_are_exact(&outcome->freed);
 	bool touched = outcome->removed > 0 || outcome->refused > 0;
 	char freed[FORMAT_MAX], used[FORMAT_MAX];
 	_cleanup_strings_ struct strings parts = {};
@@ -204,8 +218,8 @@ void report_outcome(const struct collection_outcome *outcome)
 			outcome->removed == 1 ? "image" : "images");
 	else
 		strings_add(&parts, "nothing removed");
-	if (measured && outcome->removed > 0)
-		strings_addf(&parts, "%s freed", format_size(bytes_freed(outcome), freed));
+	if (known && outcome->removed > 0)
+		strings_addf(&parts, "%s freed", format_size(collection_freed(outcome), freed));
 	if (outcome->after.known)
 		strings_addf(&parts, "%s used", format_size(outcome->after.images, used));
 	text = strings_join(&parts, ", ");

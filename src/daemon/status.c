@@ -6,17 +6,27 @@
 #include "core/rules.h"
 #include "core/units.h"
 
-static size_t count_managed(const struct status *status)
+void status_count_images(const struct status *status, size_t ret[ORIGIN_COUNT][2])
 {
 	struct image *image, *next;
-	size_t count = 0;
 
-	HASH_ITER (hh, status->inventory->images, image, next)
-		if (!image_is_intermediate(image) &&
-			policy_manages(&status->settings->policy, image,
-				ledger_find(status->ledger, image->id)))
-			count++;
-	return count;
+	HASH_ITER (hh, status->inventory->images, image, next) {
+		const struct ledger_entry *entry = ledger_find(status->ledger, image->id);
+		enum origin origin = entry ? entry->origin : ORIGIN_EXISTING;
+
+		if (!image_is_intermediate(image))
+			ret[origin][policy_manages(&status->settings->policy, image, entry)]++;
+	}
+}
+
+static size_t count_managed(const struct status *status)
+{
+	size_t counts[ORIGIN_COUNT][2] = {}, managed = 0;
+
+	status_count_images(status, counts);
+	for (enum origin origin = 0; origin < ORIGIN_COUNT; origin++)
+		managed += counts[origin][true];
+	return managed;
 }
 
 static char *describe_usage(const struct status *status)

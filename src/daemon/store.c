@@ -32,6 +32,7 @@ static void note_problem(struct store *store, struct error *error)
 {
 	if (!store->problem)
 		log_error("cannot write what was learned, trying again: %s", error->message);
+	store->failures++;
 	free(store->problem);
 	store->problem = TAKE_PTR(error->message);
 	timer_arm(store->timer, SAVE_INTERVAL);
@@ -149,6 +150,8 @@ void store_flush(struct store *store, bool anyway)
 		note_problem(store, &error);
 		return;
 	}
+	store->writes++;
+	store->written_at = store->saved_at;
 	if (store->problem)
 		log_info("%s is written again", store->file.path);
 	freep(&store->problem);

@@ -138,6 +138,11 @@ void watch_destroy(struct watch *watch)
 	free(watch);
 }
 
+size_t watch_differences(const struct watch *watch)
+{
+	return watch->differences_told;
+}
+
 bool watch_is_loaded(const struct watch *watch)
 {
 	return watch->loaded;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "codec/control_json.h"
+#include "codec/listen_address.h"
 #include "io/files.h"
 #include "io/log.h"
 
@@ -251,16 +252,22 @@ static int probe(const struct sockaddr_un *address)
 	return r;
 }
 
-/* A socket, bound and listening, with nobody else's rights on its file. */
-static int listen_at(const struct sockaddr_un *address)
+/* A socket, bound and listening, with nobody else's rights on its file if it has one. */
+static int listen_at(const struct sockaddr *address, socklen_t length)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1,
+	    r = 0;
 	mode_t mask;
 
 	if (fd < 0)
 		return -errno;
+	/* A port is free again at once after a restart. */
+	if (address->sa_family != AF_UNIX &&
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		r = -errno;
 	mask = umask(0177);
-	r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	if (r == 0 && bind(fd, address, length) < 0)
+		r = -errno;
 	umask(mask);
 	if (r == 0 && listen(fd, BACKLOG) < 0)
 		r = -errno;
@@ -289,7 +296,7 @@ int control_listen(struct control *control, const char *path, struct error *erro
 		}
 		unlink(path);
 	}
-	fd = listen_at(&address);
+	fd = listen_at((const struct sockaddr *)&address, sizeof(address));
 	if (fd < 0) {
 		error_set(error, "%s: %s", path, strerror(-fd));
 		return fd;
@@ -297,6 +304,26 @@ int control_listen(struct control *control, const char *path, struct error *erro
 	if (evhttp_accept_socket(control->http, fd) < 0)
 		abort();
 	control->path = xstrdup(path);
+	return 0;
+}
+
+int control_listen_tcp(struct control *control, const char *text, struct error *error)
+{
+	struct sockaddr_storage address;
+	socklen_t length;
+	int fd;
+
+	if (listen_address_parse(text, &address, &length) < 0) {
+		error_set(error, "%s: no address and port", text);
+		return -EINVAL;
+	}
+	fd = listen_at((const struct sockaddr *)&address, length);
+	if (fd < 0) {
+		error_set(error, "%s: %s", text, strerror(-fd));
+		return fd;
+	}
+	if (evhttp_accept_socket(control->http, fd) < 0)
+		abort();
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "codec/event_json.h"
 #include "io/api_version.h"
+#include "io/clock.h"
 #include "io/files.h"
 #include "io/log.h"
 
@@ -16,15 +17,33 @@
 #define OBJECT_MAX ((size_t)16 << 20)
 #define BUSY_RETRY_MSEC 500
 
+static const struct {
+	const char *method;
+	size_t max_body;
+} requests[] = {
+	[REQUEST_PING] = { "GET", OBJECT_MAX },
+	[REQUEST_VERSION] = { "GET", OBJECT_MAX },
+	[REQUEST_INFO] = { "GET", OBJECT_MAX },
+	[REQUEST_IMAGES] = { "GET", LIST_MAX },
+	[REQUEST_IMAGE] = { "GET", OBJECT_MAX },
+	[REQUEST_HISTORY] = { "GET", OBJECT_MAX },
+	[REQUEST_CONTAINERS] = { "GET", LIST_MAX },
+	[REQUEST_CONTAINER] = { "GET", OBJECT_MAX },
+	[REQUEST_SYSTEM_DF] = { "GET", LIST_MAX },
+	[REQUEST_BUILD_PRUNE] = { "POST", OBJECT_MAX },
+	[REQUEST_IMAGE_REMOVE] = { "DELETE", OBJECT_MAX },
+};
+
 typedef int (*decode_fn)(
 	const char *body, size_t length, struct engine_answer *answer, struct error *error);
 
 struct engine_call {
 	struct engine *engine;
 	struct http_call *http_call;
-	char *method, *path;
-	size_t max_body;
+	enum engine_request request;
+	char *path;
 	nsec_t timeout;
+	nsec_t sent;
 	/* Makes a value of a good answer's body. */
 	decode_fn decode;
 	/* Set for the steps of engine_connect(), which go on instead of answering. */
@@ -46,6 +65,7 @@ struct engine {
 	struct engine_info info;
 	struct api_version api;
 	char *api_text; /* "1.41", or as pinned */
+	struct request_stats stats;
 	LIST_HEAD(, engine_call) calls;
 };
 
@@ -71,7 +91,6 @@ static void call_free(struct engine_call *call)
 	http_cancel(call->http_call);
 	if (call->retry)
 		event_free(call->retry);
-	free(call->method);
 	free(call->path);
 	free(call);
 }
@@ -101,6 +120,7 @@ void engine_destroy(struct engine *engine)
 	forget_engine(engine);
 	http_destroy(engine->http);
 	endpoint_finish(&engine->endpoint);
+	request_stats_finish(&engine->stats);
 	free(engine);
 }
 
@@ -140,6 +160,11 @@ const struct engine_version *engine_version(const struct engine *engine)
 const struct engine_info *engine_info(const struct engine *engine)
 {
 	return &engine->info;
+}
+
+const struct request_stats *engine_request_stats(const struct engine *engine)
+{
+	return &engine->stats;
 }
 
 const char *engine_api_version(const struct engine *engine)
@@ -196,7 +221,8 @@ static void answer_call(struct engine_call *call, struct engine_answer *answer)
 
 static void fail_call(struct engine_call *call, int result, const char *why)
 {
-	_cleanup_free_ char *message = xasprintf("%s %s: %s", call->method, call->path, why);
+	_cleanup_free_ char *message =
+		xasprintf("%s %s: %s", requests[call->request].method, call->path, why);
 	struct engine_answer answer = { .result = result, .message = message };
 
 	answer_call(call, &answer);
@@ -243,6 +269,9 @@ static void on_done(void *userdata, const struct http_answer *http_answer)
 	struct engine_answer answer = {};
 
 	call->http_call = NULL;
+	request_stats_count(&call->engine->stats, call->request,
+		http_answer->error < 0 ? http_answer->error : http_answer->status,
+		clock_read().elapsed - call->sent);
 	if (http_answer->error < 0) {
 		fail_call(call, http_answer->error, http_answer->message);
 	} else if (call->step) {
@@ -260,27 +289,28 @@ static void on_done(void *userdata, const struct http_answer *http_answer)
 static void send_call(struct engine_call *call)
 {
 	struct http_request request = {
-		.method = call->method,
+		.method = requests[call->request].method,
 		.path = call->path,
-		.max_body = call->max_body,
+		.max_body = requests[call->request].max_body,
 		.connect_timeout = call->engine->timeouts.connect,
 		.timeout = call->timeout,
 		.done = on_done,
 		.userdata = call,
 	};
 
+	call->sent = clock_read().elapsed;
 	call->http_call = http_start(call->engine->http, &call->engine->server, &request);
 }
 
-static struct engine_call *call_new(
-	struct engine *engine, const char *method, char *path, engine_fn fn, void *userdata)
+/* Takes the path over. */
+static struct engine_call *call_new(struct engine *engine, enum engine_request request, char *path,
+	engine_fn fn, void *userdata)
 {
 	struct engine_call *call = xcalloc(1, sizeof(*call));
 
 	call->engine = engine;
-	call->method = xstrdup(method);
+	call->request = request;
 	call->path = path;
-	call->max_body = OBJECT_MAX;
 	call->timeout = engine->timeouts.request;
 	call->fn = fn;
 	call->userdata = userdata;
@@ -290,9 +320,10 @@ static struct engine_call *call_new(
 }
 
 /* engine_connect(): each step sends the next on the same call. */
-static void go_on(struct engine_call *call, const char *path,
+static void go_on(struct engine_call *call, enum engine_request request, const char *path,
 	void (*step)(struct engine_call *, const struct http_answer *))
 {
+	call->request = request;
 	free(call->path);
 	call->path = xstrdup(path);
 	call->timeout = call->engine->timeouts.request;
@@ -338,7 +369,7 @@ static void ask_info(struct engine_call *call)
 	free(engine->api_text);
 	engine->api_text = xasprintf("%u.%u", engine->api.major, engine->api.minor);
 	path = xasprintf("/v%s/info", engine->api_text);
-	go_on(call, path, on_info);
+	go_on(call, REQUEST_INFO, path, on_info);
 }
 
 static void on_version(struct engine_call *call, const struct http_answer *http_answer)
@@ -379,12 +410,12 @@ static void on_ping(struct engine_call *call, const struct http_answer *http_ans
 			.api_version = xstrdup(http_answer->api_version),
 			.min_api_version = xstrdup(""),
 		};
-	go_on(call, "/version", on_version);
+	go_on(call, REQUEST_VERSION, "/version", on_version);
 }
 
 struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *userdata)
 {
-	struct engine_call *call = call_new(engine, "GET", xstrdup("/_ping"), fn, userdata);
+	struct engine_call *call = call_new(engine, REQUEST_PING, xstrdup("/_ping"), fn, userdata);
 
 	call->step = on_ping;
 	/* No work for an engine that lives: one that hangs shall not look like a slow one. */
@@ -453,12 +484,11 @@ static int decode_removal_answer(
 }
 
 /* Takes the path over. */
-static struct engine_call *ask(struct engine *engine, const char *method, char *path,
-	size_t max_body, decode_fn decode, engine_fn fn, void *userdata)
+static struct engine_call *ask(struct engine *engine, enum engine_request request, char *path,
+	decode_fn decode, engine_fn fn, void *userdata)
 {
-	struct engine_call *call = call_new(engine, method, path, fn, userdata);
+	struct engine_call *call = call_new(engine, request, path, fn, userdata);
 
-	call->max_body = max_body;
 	call->decode = decode;
 	send_call(call);
 	return call;
@@ -466,7 +496,7 @@ static struct engine_call *ask(struct engine *engine, const char *method, char *
 
 struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata)
 {
-	return ask(engine, "GET", xasprintf("/v%s/images/json?all=1", engine->api_text), LIST_MAX,
+	return ask(engine, REQUEST_IMAGES, xasprintf("/v%s/images/json?all=1", engine->api_text),
 		decode_images_answer, fn, userdata);
 }
 
@@ -475,8 +505,9 @@ struct engine_call *engine_inspect_image(
 {
 	_cleanup_free_ char *escaped = http_escape(name);
 
-	return ask(engine, "GET", xasprintf("/v%s/images/%s/json", engine->api_text, escaped),
-		OBJECT_MAX, decode_image_answer, fn, userdata);
+	return ask(engine, REQUEST_IMAGE,
+		xasprintf("/v%s/images/%s/json", engine->api_text, escaped), decode_image_answer,
+		fn, userdata);
 }
 
 struct engine_call *engine_image_history(
@@ -484,14 +515,16 @@ struct engine_call *engine_image_history(
 {
 	_cleanup_free_ char *escaped = http_escape(name);
 
-	return ask(engine, "GET", xasprintf("/v%s/images/%s/history", engine->api_text, escaped),
-		OBJECT_MAX, decode_history_answer, fn, userdata);
+	return ask(engine, REQUEST_HISTORY,
+		xasprintf("/v%s/images/%s/history", engine->api_text, escaped),
+		decode_history_answer, fn, userdata);
 }
 
 struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, void *userdata)
 {
-	return ask(engine, "GET", xasprintf("/v%s/containers/json?all=1", engine->api_text),
-		LIST_MAX, decode_containers_answer, fn, userdata);
+	return ask(engine, REQUEST_CONTAINERS,
+		xasprintf("/v%s/containers/json?all=1", engine->api_text), decode_containers_answer,
+		fn, userdata);
 }
 
 struct engine_call *engine_inspect_container(
@@ -499,8 +532,9 @@ struct engine_call *engine_inspect_container(
 {
 	_cleanup_free_ char *escaped = http_escape(id);
 
-	return ask(engine, "GET", xasprintf("/v%s/containers/%s/json", engine->api_text, escaped),
-		OBJECT_MAX, decode_container_answer, fn, userdata);
+	return ask(engine, REQUEST_CONTAINER,
+		xasprintf("/v%s/containers/%s/json", engine->api_text, escaped),
+		decode_container_answer, fn, userdata);
 }
 
 static bool is_at_least(const struct engine *engine, unsigned minor)
@@ -515,9 +549,9 @@ struct engine_call *engine_measure(
 	const char *images = is_at_least(engine, 42) ? "?type=image" : "",
 		   *cache = *images && build_cache ? "&type=build-cache" : "";
 
-	return ask(engine, "GET", xasprintf("/v%s/system/df%s%s", engine->api_text, images, cache),
-		LIST_MAX, build_cache ? decode_usage_and_cache_answer : decode_usage_answer, fn,
-		userdata);
+	return ask(engine, REQUEST_SYSTEM_DF,
+		xasprintf("/v%s/system/df%s%s", engine->api_text, images, cache),
+		build_cache ? decode_usage_and_cache_answer : decode_usage_answer, fn, userdata);
 }
 
 bool engine_prunes_within_limits(const struct engine *engine)
@@ -532,8 +566,8 @@ struct engine_call *engine_prune_unused(
 		xasprintf("{\"until\":[\"%lldms\"]}", (long long)(unused_for / NSEC_PER_MSEC));
 	_cleanup_free_ char *escaped = http_escape(filters);
 
-	return ask(engine, "POST",
-		xasprintf("/v%s/build/prune?filters=%s", engine->api_text, escaped), OBJECT_MAX,
+	return ask(engine, REQUEST_BUILD_PRUNE,
+		xasprintf("/v%s/build/prune?filters=%s", engine->api_text, escaped),
 		decode_pruned_answer, fn, userdata);
 }
 
@@ -543,9 +577,9 @@ struct engine_call *engine_prune_down_to(
 	/* An engine ignores the one that it does not know, and then all of it would go. */
 	const char *name = is_at_least(engine, 48) ? "max-used-space" : "keep-storage";
 
-	return ask(engine, "POST",
+	return ask(engine, REQUEST_BUILD_PRUNE,
 		xasprintf("/v%s/build/prune?%s=%" PRIu64, engine->api_text, name, bytes),
-		OBJECT_MAX, decode_pruned_answer, fn, userdata);
+		decode_pruned_answer, fn, userdata);
 }
 
 struct engine_call *engine_remove(
@@ -553,9 +587,9 @@ struct engine_call *engine_remove(
 {
 	_cleanup_free_ char *escaped = http_escape(name);
 
-	return ask(engine, "DELETE",
+	return ask(engine, REQUEST_IMAGE_REMOVE,
 		xasprintf("/v%s/images/%s%s", engine->api_text, escaped, prune ? "" : "?noprune=1"),
-		OBJECT_MAX, decode_removal_answer, fn, userdata);
+		decode_removal_answer, fn, userdata);
 }
 
 struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,

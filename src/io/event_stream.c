@@ -159,7 +159,7 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 		log_debug("skipped a malformed event of %zu bytes: %s", length, error.message);
 		return;
 	}
-	stream->counters.events++;
+	stream->counters.kinds[event.kind]++;
 	if (!check_resumed(stream, &event))
 		return;
 	/* In the order of arrival: a time from the future must not hide what comes after it. */

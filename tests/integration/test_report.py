@@ -45,13 +45,19 @@ def test_b39_a_line_for_each_removal_after_its_result(daemon: MakeDaemon, engine
                   rf"last used {format_time(when)[:19]}Z, unused for \S+, freed 1MB$")
 
 
+def service(daemon: MakeDaemon, engine: ScriptedEngine, journal: Journal) -> Daemon:
+    """A daemon as systemd would start it, with its journal."""
+    made = daemon(engine, arguments=())
+    made.front = journal.enter
+    made.environment["JOURNAL_STREAM"] = journal.stream(made.log_path)
+    return made.start()
+
+
 def test_b39_fields_in_the_journal(daemon: MakeDaemon, scripted: ScriptedEngine,
                                    journal: Journal) -> None:
     """Of one that went and of one that the engine refused."""
-    made = daemon(scripted, arguments=())
-    made.front = journal.enter
-    made.environment["JOURNAL_STREAM"] = journal.stream(made.log_path)
-    made.start().wait_status("Watching")
+    made = service(daemon, scripted, journal)
+    made.wait_status("Watching")
     first, second = pulled(scripted, "first"), pulled(scripted, "second")
     times = [used(scripted, each.reference) for each in (first, second)]
     made.wait_cache(lambda cache: cache.last_used(second.id) == times[1], "both")
@@ -76,3 +82,34 @@ def test_b39_fields_in_the_journal(daemon: MakeDaemon, scripted: ScriptedEngine,
     assert "no, thanks" in kept["DOCKERGCD_OUTCOME"]
     assert kept["DOCKERGCD_BYTES"] == "0"
     assert kept["MESSAGE_ID"] != removed["MESSAGE_ID"]
+
+
+def test_b39_fields_of_a_removal_that_failed(daemon: MakeDaemon, scripted: ScriptedEngine,
+                                             journal: Journal) -> None:
+    made = service(daemon, scripted, journal)
+    made.wait_status("Watching")
+    image = pulled(scripted, "app")
+    made.wait_cache(lambda cache: image.id in cache.ids, "the image")
+    scripted.script("DELETE", "*", faults.reply(500, {"message": "disk on fire"}))
+    limit(made, "1")
+    made.wait(lambda: any("DOCKERGCD_OUTCOME" in each for each in journal.read()), "the entry")
+    failed = next(each for each in journal.entries if "DOCKERGCD_OUTCOME" in each)
+    assert failed["PRIORITY"] == "3"
+    assert failed["DOCKERGCD_IMAGE"] == image.id
+    assert failed["DOCKERGCD_REASON"] == "over-size"
+    assert failed["DOCKERGCD_BYTES"] == "0"
+    assert "disk on fire" in failed["DOCKERGCD_OUTCOME"]
+    assert failed["MESSAGE"].startswith(f"collection stopped at {image.reference} ")
+    assert re.fullmatch("[0-9a-f]{32}", failed["MESSAGE_ID"])
+
+
+def test_every_error_in_the_journal_has_an_id(daemon: MakeDaemon, scripted: ScriptedEngine,
+                                              journal: Journal) -> None:
+    made = service(daemon, scripted, journal)
+    made.wait_status("Watching")
+    made.config_path.write_text("gc: {")
+    made.signal(signal.SIGHUP)
+    made.wait(lambda: any(each["PRIORITY"] == "3" for each in journal.read()), "errors")
+    errors = [each for each in journal.entries if each["PRIORITY"] == "3"]
+    assert {each["MESSAGE_ID"] for each in errors} == {errors[0]["MESSAGE_ID"]}
+    assert all("MESSAGE_ID" not in each for each in journal.entries if each["PRIORITY"] == "6")

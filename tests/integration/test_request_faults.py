@@ -80,7 +80,7 @@ def test_b31_a_removal_that_fails(daemon: MakeDaemon, engine: Engine, relay: Rel
     """It ends this collection; whether the engine did it or not, the next one makes it right."""
     made, images, times = collecting(daemon, relay, engine)
     relay.script(DELETES, wrong, times=2)  # libcurl itself tries a closed one again
-    made.start().wait_log(r"^error: collection stopped: DELETE ")
+    made.start().wait_log(r"^error: collection stopped at .*: DELETE ")
     all_gone(made, engine, images)
     made.fence()
     assert made.stop().ids == set()
@@ -96,7 +96,7 @@ def test_b31_a_removal_that_times_out(daemon: MakeDaemon, engine: Engine, relay:
     made.start().wait(lambda: relay.requests(DELETES), "the removal")
     if done:
         engine.client.remove_image(images[0])
-    made.wait_log(r"^error: collection stopped: DELETE .*(timed out|timeout)")
+    made.wait_log(r"^error: collection stopped at .*: DELETE .*(timed out|timeout)")
     all_gone(made, engine, images)
     release.set()
     made.fence()

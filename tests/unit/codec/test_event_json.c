@@ -425,6 +425,25 @@ static void test_b1_the_filters_ask_for_nothing_of_no_interest(void **state)
 	json_object_put(filters);
 }
 
+/* An event made of the words of a kind is of that kind. */
+static void test_b41_each_kind_has_the_words_of_docker(void **state)
+{
+	assert_null(event_kind_type(EVENT_OTHER));
+	assert_null(event_kind_action(EVENT_OTHER));
+	for (enum event_kind kind = EVENT_OTHER + 1; kind < EVENT_KIND_COUNT; kind++) {
+		_cleanup_(engine_event_finish) struct engine_event event = {};
+		_cleanup_free_ char *line =
+			xasprintf("{\"Type\":\"%s\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"x\"},"
+				  "\"timeNano\":1}",
+				event_kind_type(kind), event_kind_action(kind));
+
+		assert_int_equal(decode_event(line, strlen(line), &event, NULL), 0);
+		assert_int_equal(event.kind, kind);
+	}
+	assert_string_equal(event_kind_action(EVENT_CONTAINER_DESTROY), "destroy");
+	assert_string_equal(event_kind_action(EVENT_IMAGE_LOAD), "load");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_b5_an_event_cut_short_never_passes),
 		cmocka_unit_test(test_b1_actions_are_matched_whole),
 		cmocka_unit_test(test_b1_the_filters_ask_for_nothing_of_no_interest),
+		cmocka_unit_test(test_b41_each_kind_has_the_words_of_docker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,7 +319,7 @@ static void test_b42_restarts_are_listed_for_what_differs_and_needs_one(void **s
 	parse("", &b);
 	settings_list_restarts(&a, &b, &keys);
 	joined = strings_join(&keys, " ");
-	assert_string_equal(joined, "control.socket control.metrics_listen cache_file");
+	assert_string_equal(joined, "control.socket cache_file");
 }
 
 static void test_the_table_has_each_key_once_with_help(void **state)

@@ -236,6 +236,13 @@ static void test_no_cut_of_a_file_crashes(void **state)
 	}
 }
 
+static void test_an_address_for_metrics(void **state)
+{
+	assert_errors("control: {\n  metrics_listen = \"localhost:9487\"; };",
+		"f.conf:2: control.metrics_listen: \"localhost:9487\": must be a numeric address and "
+		"a port, such as 127.0.0.1:9487 or [::1]:9487");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_a_syntax_error_is_told_alone),
 		cmocka_unit_test(test_errors_are_added_to_those_before),
 		cmocka_unit_test(test_no_cut_of_a_file_crashes),
+		cmocka_unit_test(test_an_address_for_metrics),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
