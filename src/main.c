@@ -37,7 +37,7 @@ static const char usage[] =
 	"\n"
 	"  -f, --foreground       stay attached to the terminal and log to it\n"
 	"  -c, --config FILE      read FILE only\n"
-	"  -H, --host URL         engine to talk to, unix:///path or tcp://host:port\n"
+	"  -H, --host URL         engine: unix:///path, tcp://, http:// or https://host:port\n"
 	"  -n, --dry-run          do everything except removing\n"
 	"      --once             collect once, then exit\n"
 	"      --check-config     check the configuration, then exit\n"

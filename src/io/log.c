@@ -10,6 +10,8 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "io/files.h"
+
 static struct {
 	enum log_target target;
 	enum log_level level;
@@ -44,7 +46,7 @@ void log_open(enum log_target target)
 	log_state.target = target;
 	log_state.to_journal = target == LOG_TO_MANAGER && stderr_is_journal();
 	log_state.in_colour =
-		target == LOG_TO_PEOPLE && isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+		target == LOG_TO_PEOPLE && isatty(STDERR_FILENO) && !environment_get("NO_COLOR");
 	if (target == LOG_TO_SYSLOG)
 		openlog("dockergcd", LOG_PID, LOG_DAEMON);
 }
