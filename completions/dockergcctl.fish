@@ -56,7 +56,7 @@ complete -c dockergcctl -n __dockergcctl_no_command -a status -d 'what the daemo
 complete -c dockergcctl -n __dockergcctl_no_command -a images -d 'the images, in the order in which they would go'
 complete -c dockergcctl -n __dockergcctl_no_command -a plan -d 'what a collection would remove now, and why'
 complete -c dockergcctl -n __dockergcctl_no_command -a gc -d 'collect now'
-complete -c dockergcctl -n __dockergcctl_no_command -a track -d 'manage images once they come, or count them as used now'
+complete -c dockergcctl -n __dockergcctl_no_command -a track -d 'manage images once they come, or count a use'
 complete -c dockergcctl -n __dockergcctl_no_command -a forget -d 'leave images alone from now on'
 complete -c dockergcctl -n __dockergcctl_no_command -a explain -d 'what speaks for keeping or removing an image'
 complete -c dockergcctl -n __dockergcctl_no_command -a history -d 'what was removed, newest last'

@@ -166,7 +166,7 @@ static const struct command commands[] = {
 	{ "images", "", "the images, in the order in which they would go", 0, 0, prepare_images },
 	{ "plan", "", "what a collection would remove now, and why", 0, 0, prepare_plan },
 	{ "gc", " [--dry-run] [--wait]", "collect now", 0, 0, prepare_gc },
-	{ "track", " REF...", "manage images once they come, or count them as used now", 1,
+	{ "track", " REF...", "manage images once they come, or count a use", 1,
 		ANY_NUMBER, prepare_names },
 	{ "forget", " REF...", "leave images alone from now on", 1, ANY_NUMBER, prepare_names },
 	{ "explain", " REF", "what speaks for keeping or removing an image", 1, 1,

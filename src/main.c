@@ -13,9 +13,7 @@
 #include "io/endpoint.h"
 #include "io/files.h"
 #include "io/service.h"
-
-#define CONFIG_MAX ((size_t)1 << 20)
-#define SYSTEM_CONFIG "/etc/dockergcd/dockergcd.conf"
+#include "io/settings_file.h"
 
 enum action {
 	ACTION_RUN,
@@ -49,29 +47,11 @@ static const char usage[] =
 	"Exit status: 0 fine, 1 failed, 2 wrong usage, 69 no engine (--once), 78 wrong "
 	"configuration.\n";
 
-/* The file to read: --config, the user's, the system's; NULL if there is none. */
-static char *find_config(const struct command_line *line)
-{
-	_cleanup_free_ char *home = home_directory();
-	_cleanup_free_ char *path = NULL;
-	const char *directory = environment_get("XDG_CONFIG_HOME");
-
-	if (line->config)
-		return xstrdup(line->config);
-	path = directory ? xasprintf("%s/dockergcd/dockergcd.conf", directory)
-			 : xasprintf("%s/.config/dockergcd/dockergcd.conf", home);
-	/* One that is there but cannot be read is an error, not a reason to look elsewhere. */
-	if (access(path, F_OK) == 0 || errno == EACCES)
-		return TAKE_PTR(path);
-	return access(SYSTEM_CONFIG, F_OK) == 0 ? xstrdup(SYSTEM_CONFIG) : NULL;
-}
-
 static int load_settings(
 	void *userdata, struct settings *ret, char **ret_name, struct strings *errors)
 {
-	_cleanup_free_ char *path = find_config(userdata);
-	_cleanup_free_ char *text = NULL;
-	size_t length;
+	const struct command_line *line = userdata;
+	_cleanup_free_ char *path = line->config ? xstrdup(line->config) : settings_file_find();
 	int r;
 
 	if (!path) {
@@ -79,16 +59,7 @@ static int load_settings(
 		*ret_name = xstrdup("built-in defaults");
 		return 0;
 	}
-	r = file_read(path, CONFIG_MAX, &text, &length);
-	if (r < 0) {
-		strings_addf(errors, "%s: %s", path, strerror(-r));
-		return -EINVAL;
-	}
-	if (strlen(text) != length) {
-		strings_addf(errors, "%s: has a NUL byte: it is no text", path);
-		return -EINVAL;
-	}
-	r = settings_parse(path, text, ret, errors);
+	r = settings_file_read(path, ret, errors);
 	if (r == 0)
 		*ret_name = TAKE_PTR(path);
 	return r;

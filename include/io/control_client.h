@@ -15,7 +15,8 @@ void client_call_finish(struct client_call *call);
 
 /*
  * Asks at socket; if that is NULL, wherever a daemon would have put its own, one place after the
- * other. Returns as client_request(), *error is set for CLIENT_ABSENT as well.
+ * other: as the configuration says, then as the environment does. Returns as client_request(),
+ * *error is set for CLIENT_ABSENT as well.
  */
 int control_client_ask(const char *socket, const struct client_call *call,
 	struct client_answer *ret, struct error *error) _warn_unused_;

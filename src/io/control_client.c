@@ -8,6 +8,8 @@
 #include "codec/control_view.h"
 #include "core/printable.h"
 #include "io/control.h"
+#include "io/files.h"
+#include "io/settings_file.h"
 #include "io/terminal.h"
 
 #define BODY_MAX ((size_t)64 << 20)
@@ -52,6 +54,19 @@ static void on_tick(void *userdata)
 	progress->shown = true;
 }
 
+/* Where a daemon of the same user and environment has it. */
+static void find_sockets(struct strings *ret)
+{
+	_cleanup_free_ char *path = settings_file_find();
+	_cleanup_(settings_finish) struct settings settings = {};
+	_cleanup_strings_ struct strings errors = {};
+
+	/* What is wrong in it is the daemon's to say. */
+	if (path && settings_file_read(path, &settings, &errors) == 0 && *settings.control_socket)
+		strings_take(ret, path_absolute(settings.control_socket));
+	control_find_sockets(ret);
+}
+
 static void tell_absent(const struct strings *sockets, struct error *error)
 {
 	_cleanup_free_ char *places = strings_join(sockets, " or ");
@@ -91,7 +106,7 @@ int control_client_ask(const char *socket, const struct client_call *call,
 	if (socket)
 		strings_add(&sockets, socket);
 	else
-		control_find_sockets(&sockets);
+		find_sockets(&sockets);
 	for (size_t i = 0; i < sockets.count && r == CLIENT_ABSENT; i++) {
 		request.socket = sockets.items[i];
 		r = client_request(&request, ret, error);

@@ -380,6 +380,20 @@ def test_the_socket_is_found_where_the_daemon_puts_it(daemon: MakeDaemon) -> Non
                RUNTIME_DIRECTORY="").returncode == 0
 
 
+def test_the_socket_of_the_configuration_is_found(daemon: MakeDaemon) -> None:
+    """Before the usual place; a configuration that is wrong is the daemon's to complain of."""
+    made = daemon(NOWHERE)
+    socket_path = made.directory / "run/elsewhere.sock"
+    made.configure({"control": {"socket": str(socket_path)}})
+    made.start().wait_status("Waiting")
+    made.wait(socket_path.exists, "its socket")
+    assert "waiting" in ctl(made, "status")
+    made.config_path.write_text("control: {")
+    done = run(made, "status")
+    assert (done.returncode, done.stdout) == (UNAVAILABLE, "")
+    assert f"no daemon at {made.directory}/run/dockergcd/control.sock" in done.stderr
+
+
 @pytest.mark.parametrize("body", [
     b"", b"null", b"[]", b"{", b"garbage", b"\xff\xfe", b'{"a":1}\0', b"[" * 1000,
 ], ids=repr)
