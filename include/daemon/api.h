@@ -54,5 +54,5 @@ int api_listen_metrics(struct api *api, const char *address, struct error *error
 /* A collection has ended: those who wait for it get their answer. */
 void api_collected(struct api *api, const struct collection_record *record);
 
-/* No collection will come: nobody waits in vain. */
-void api_gone(struct api *api);
+/* No collection will come, for people why: nobody waits in vain. */
+void api_gone(struct api *api, const char *why);

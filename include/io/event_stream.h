@@ -31,7 +31,8 @@ struct event_stream_handler {
 };
 
 struct event_stream_counters {
-	uint64_t kinds[EVENT_KIND_COUNT]; /* what came, replayed ones included */
+	uint64_t kinds[EVENT_KIND_COUNT]; /* what came, but for the one that shows where a stream
+	                                     goes on */
 	uint64_t malformed, too_long, reconnects;
 };
 

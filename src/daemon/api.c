@@ -366,10 +366,9 @@ void api_collected(struct api *api, const struct collection_record *record)
 	api->waiters.count = left;
 }
 
-void api_gone(struct api *api)
+void api_gone(struct api *api, const char *why)
 {
 	for (size_t i = 0; i < api->waiters.count; i++)
-		control_fail(
-			api->waiters.items[i].call, STATUS_UNAVAILABLE, "the engine has gone away");
+		control_fail(api->waiters.items[i].call, STATUS_UNAVAILABLE, "%s", why);
 	api->waiters.count = 0;
 }

@@ -111,7 +111,7 @@ static void leave_engine(struct daemon *daemon)
 	ledger_watch_end(&daemon->ledger);
 	cycle_cancel(daemon->cycle);
 	watch_stop(daemon->watch);
-	api_gone(daemon->api);
+	api_gone(daemon->api, "the engine has gone away");
 }
 
 static void collect(struct daemon *daemon, enum cycle_trigger trigger)
@@ -240,7 +240,7 @@ static void on_away(void *userdata, const char *why)
 	schedule_idle(daemon->schedule);
 	cycle_cancel(daemon->cycle);
 	watch_pause(daemon->watch);
-	api_gone(daemon->api);
+	api_gone(daemon->api, "the engine has gone away");
 	learned(daemon);
 }
 
@@ -268,6 +268,16 @@ static void on_reconciled(void *userdata)
 		collect(daemon, daemon->trigger);
 }
 
+/* There will be none, as nobody knows what there is. */
+static void fail_collection(struct daemon *daemon)
+{
+	const struct collection_outcome outcome = { .result = -EIO };
+
+	daemon->last_collection =
+		(struct collection_record){ .time = observe_now(&daemon->ledger) };
+	metrics_count_collection(&daemon->metrics, &outcome);
+}
+
 static void on_list_failed(void *userdata, const char *why)
 {
 	struct daemon *daemon = userdata;
@@ -275,7 +285,9 @@ static void on_list_failed(void *userdata, const char *why)
 	daemon->list_failed = true;
 	log_error("cannot list images, nothing is collected: %s", why);
 	cycle_cancel(daemon->cycle);
-	api_gone(daemon->api);
+	fail_collection(daemon);
+	api_gone(daemon->api, why);
+	update_status(daemon);
 	if (daemon->options.once)
 		stop(daemon, EXIT_FAILURE);
 	else

@@ -17,6 +17,8 @@ void metrics_count_collection(struct metrics *metrics, const struct collection_o
 	(*counter)++;
 	metrics->reclaimed = add_saturating(metrics->reclaimed, collection_freed(outcome));
 	metrics->cache_reclaimed = add_saturating(metrics->cache_reclaimed, outcome->pruned);
+	if (outcome->result < 0)
+		return; /* what is missing is not known anew */
 	metrics->missing = outcome->missing;
 	metrics->missing_space = outcome->missing_space;
 }

@@ -152,6 +152,7 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 {
 	_cleanup_(engine_event_finish) struct engine_event event = {};
 	_cleanup_error_ struct error error = {};
+	bool again = stream->state == STREAM_RESUMING;
 
 	if (decode_event(line, length, &event, &error) < 0) {
 		stream->counters.malformed++;
@@ -159,9 +160,9 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 		log_debug("skipped a malformed event of %zu bytes: %s", length, error.message);
 		return;
 	}
-	stream->counters.kinds[event.kind]++;
 	if (!check_resumed(stream, &event))
 		return;
+	stream->counters.kinds[event.kind] += !again;
 	/* In the order of arrival: a time from the future must not hide what comes after it. */
 	stream->fresh = stream->fresh || event.time != stream->last;
 	stream->last = event.time;
