@@ -47,7 +47,7 @@ struct engine_timeouts {
 	nsec_t connect, request;
 };
 
-int engine_create(struct event_base *base, struct engine **ret) _warn_unused_;
+struct engine *engine_create(struct event_base *base);
 /* Cancels what is under way, without callbacks. Not from a callback. */
 void engine_destroy(struct engine *engine);
 

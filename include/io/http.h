@@ -52,7 +52,7 @@ struct http_request {
 	void *userdata;
 };
 
-int http_create(struct event_base *base, struct http **ret) _warn_unused_;
+struct http *http_create(struct event_base *base);
 /* Cancels what is under way. Not from a callback. */
 void http_destroy(struct http *http);
 

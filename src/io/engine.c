@@ -69,20 +69,14 @@ struct engine {
 	LIST_HEAD(, engine_call) calls;
 };
 
-int engine_create(struct event_base *base, struct engine **ret)
+struct engine *engine_create(struct event_base *base)
 {
 	struct engine *engine = xcalloc(1, sizeof(*engine));
-	int r;
 
 	engine->base = base;
 	LIST_INIT(&engine->calls);
-	r = http_create(base, &engine->http);
-	if (r < 0) {
-		free(engine);
-		return r;
-	}
-	*ret = engine;
-	return 0;
+	engine->http = http_create(base);
+	return engine;
 }
 
 static void call_free(struct engine_call *call)

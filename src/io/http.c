@@ -271,7 +271,7 @@ static void on_drain(evutil_socket_t fd _unused_, short what _unused_, void *use
 	} while (call);
 }
 
-int http_create(struct event_base *base, struct http **ret)
+struct http *http_create(struct event_base *base)
 {
 	struct http *http = xcalloc(1, sizeof(*http));
 
@@ -281,16 +281,13 @@ int http_create(struct event_base *base, struct http **ret)
 		http->multi = curl_multi_init();
 	http->timer = evtimer_new(base, on_timer, http);
 	http->drain = event_new(base, -1, 0, on_drain, http);
-	if (!http->multi || !http->timer || !http->drain) {
-		http_destroy(http);
-		return -ENOMEM;
-	}
+	if (!http->multi || !http->timer || !http->drain)
+		abort();
 	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_set_socket);
 	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_set_timer);
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-	*ret = http;
-	return 0;
+	return http;
 }
 
 void http_destroy(struct http *http)
@@ -301,12 +298,9 @@ void http_destroy(struct http *http)
 		return;
 	while ((call = LIST_FIRST(&http->calls)))
 		call_free(call);
-	if (http->multi)
-		curl_multi_cleanup(http->multi);
-	if (http->timer)
-		event_free(http->timer);
-	if (http->drain)
-		event_free(http->drain);
+	curl_multi_cleanup(http->multi);
+	event_free(http->timer);
+	event_free(http->drain);
 	free(http);
 	curl_global_cleanup();
 }

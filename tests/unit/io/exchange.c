@@ -74,7 +74,8 @@ int bench_setup(void **state)
 	bench->base = event_base_new();
 	bench->path = scratch_path(bench->folder, "server.sock");
 	*state = bench;
-	return http_create(bench->base, &bench->http);
+	bench->http = http_create(bench->base);
+	return 0;
 }
 
 int bench_teardown(void **state)
