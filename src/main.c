@@ -147,6 +147,34 @@ static void on_ready(void *userdata)
 	}
 }
 
+static bool is_service(const struct command_line *line)
+{
+	return line->action == ACTION_RUN && !line->foreground && !line->options.once &&
+		service_is_managed();
+}
+
+/* The status line outlives us: it is what people see while the service manager's next try is due.
+ */
+static void tell_refusal(const char *why)
+{
+	_cleanup_free_ char *status = xasprintf("Not started: %s", why);
+
+	service_status(status);
+}
+
+/* The places come first in a line, for editors; a journal has its own way to find errors. */
+static int refuse_settings(const struct command_line *line, const struct strings *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		if (is_service(line))
+			log_error("%s", errors->items[i]);
+		else
+			fprintf(stderr, "%s\n", errors->items[i]);
+	if (is_service(line))
+		tell_refusal(errors->items[0]);
+	return EXIT_CONFIG;
+}
+
 static int run(struct command_line *line, struct settings *settings, const char *config_name)
 {
 	_cleanup_error_ struct error error = {};
@@ -154,11 +182,7 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	struct daemon *daemon;
 	int code;
 
-	if (line->foreground || line->options.once) {
-		/* A terminal's, or a script's. */
-	} else if (service_is_managed()) {
-		log_open(LOG_TO_MANAGER);
-	} else {
+	if (!line->foreground && !line->options.once && !is_service(line)) {
 		/* A reload must find it from the root folder. */
 		if (line->config)
 			line->config = config = path_absolute(line->config);
@@ -170,7 +194,8 @@ static int run(struct command_line *line, struct settings *settings, const char 
 	log_info("dockergcd %s, configuration: %s", DOCKERGCD_VERSION, config_name);
 	code = daemon_create(&line->options, settings, &daemon, &error);
 	if (code != EXIT_SUCCESS) {
-		log_error("%s", error.message ? error.message : "cannot start");
+		log_error("%s", error.message);
+		tell_refusal(error.message);
 		return code;
 	}
 	code = daemon_run(daemon);
@@ -211,12 +236,9 @@ int main(int argc, char **argv)
 	line.options.load_settings = load_settings;
 	line.options.ready = on_ready;
 	line.options.userdata = &line;
-	log_open(LOG_TO_PEOPLE);
-	if (load_settings(&line, &settings, &name, &errors) < 0) {
-		for (size_t i = 0; i < errors.count; i++)
-			fprintf(stderr, "%s\n", errors.items[i]);
-		return EXIT_CONFIG;
-	}
+	log_open(is_service(&line) ? LOG_TO_MANAGER : LOG_TO_PEOPLE);
+	if (load_settings(&line, &settings, &name, &errors) < 0)
+		return refuse_settings(&line, &errors);
 	switch (line.action) {
 	case ACTION_CHECK_CONFIG:
 		for (size_t i = 0; i < settings.warnings.count; i++)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/explain.h"
 #include "core/rules.h"
@@ -222,9 +223,20 @@ static void on_resumed(void *userdata)
 	watch_set_live(daemon->watch, true);
 }
 
-static void on_away(void *userdata, const char *why)
+/* Which group it is cannot be told from here: a user namespace shows none but our own. */
+static char *describe_absence(const struct daemon *daemon, const char *why)
+{
+	const char *path = engine_endpoint(daemon->engine)->unix_socket;
+
+	if (!path || access(path, W_OK) == 0 || errno != EACCES)
+		return xstrdup(why);
+	return xasprintf("%s: is this user in the socket's group (docker, as a rule)?", why);
+}
+
+static void on_away(void *userdata, const char *reason)
 {
 	struct daemon *daemon = userdata;
+	_cleanup_free_ char *why = describe_absence(daemon, reason);
 
 	if (daemon->options.once) {
 		log_error("no engine at %s: %s", engine_endpoint(daemon->engine)->url, why);
@@ -739,9 +751,9 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 		daemon_destroy(daemon);
 		return EXIT_CONFIG;
 	}
+	daemon->engine = engine_create(daemon->base);
 	if (store_open(&daemon->store, daemon->settings.cache_file,
-		    !(options->once && daemon->settings.dry_run), daemon->base, error) < 0 ||
-		engine_create(daemon->base, &daemon->engine) < 0) {
+		    !(options->once && daemon->settings.dry_run), daemon->base, error) < 0) {
 		daemon_destroy(daemon);
 		return EXIT_FAILURE;
 	}

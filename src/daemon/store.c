@@ -27,14 +27,13 @@ static void tell(struct store *store)
 		store->changed(store->userdata);
 }
 
-/* Takes the message over. */
-static void note_problem(struct store *store, struct error *error)
+static void note_problem(struct store *store, const struct error *error)
 {
 	if (!store->problem)
 		log_error("cannot write what was learned, trying again: %s", error->message);
 	store->failures++;
 	free(store->problem);
-	store->problem = TAKE_PTR(error->message);
+	store->problem = xasprintf("cannot write the cache file: %s", error->message);
 	timer_arm(store->timer, SAVE_INTERVAL);
 	tell(store);
 }
