@@ -138,6 +138,7 @@ def test_b36_b38_enough_space_costs_no_request(
     for _ in range(500):
         when = used(scripted, image.reference)
     daemon.wait_cache(lambda cache: cache.last_used(image.id) == when, "all of them")
+    daemon.wait(lambda: is_quiet(daemon), "it has done all that")
     begin, awake = time.monotonic(), switches(daemon)
     daemon.wait(lambda: time.monotonic() - begin > 2, "nobody looks")
     assert switches(daemon) - awake <= 1
@@ -148,6 +149,13 @@ def switches(daemon: Daemon) -> int:
     """How often the daemon has gone to sleep."""
     status = Path(f"/proc/{daemon.pid}/status").read_text()
     return int(re.findall(r"^voluntary_ctxt_switches:\s*(\d+)$", status, re.MULTILINE)[0])
+
+
+def is_quiet(daemon: Daemon) -> bool:
+    """Whether it sleeps for longer than any of its short timers."""
+    awake = switches(daemon)
+    time.sleep(0.5)
+    return switches(daemon) == awake
 
 
 def test_b27_stops_as_soon_as_enough_is_free(
