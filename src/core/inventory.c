@@ -319,19 +319,21 @@ struct bounds inventory_reclaim(const struct inventory *inventory, const struct 
 }
 
 /* Nothing in layers is rarely true, and often what an engine says that has not counted. */
-static bool is_sized(const struct image_record *record, bool has_layers)
+static bool is_size(uint64_t size, bool has_layers)
 {
-	return record->has_size && (record->size > 0 || !has_layers);
+	return size > 0 || !has_layers;
 }
 
 static void set_size(
 	struct inventory *inventory, struct image *image, const struct image_record *record)
 {
-	bool has_size = is_sized(record, image->top);
+	/* An image does not change: what was told before holds. */
+	uint64_t size = record->has_size ? record->size : image->size;
+	bool has_size = (record->has_size || image->has_size) && is_size(size, image->top);
 
-	if (image->size != record->size || image->has_size != has_size)
+	if (image->size != size || image->has_size != has_size)
 		inventory->generation++;
-	image->size = record->size;
+	image->size = size;
 	image->has_size = has_size;
 }
 
@@ -356,7 +358,9 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 		image->created = record->created;
 	if (record->has_layers && !image->has_layers) {
 		image->top = layers_add_image(inventory->layers, &record->layers,
-			is_sized(record, record->layers.count > 0) ? &record->size : NULL);
+			record->has_size && is_size(record->size, record->layers.count > 0)
+				? &record->size
+				: NULL);
 		image->has_layers = true;
 		set_size(inventory, image, record);
 		learn_from_each_other(inventory);

@@ -235,8 +235,9 @@ void report_arrival(const struct image *image, const struct ledger_entry *entry,
 
 	/* Nameless ones are mostly steps of a build. */
 	log_write(image_is_dangling(image) ? LEVEL_DEBUG : LEVEL_INFO, NULL, 0,
-		"new image %s: %s, %s, %s", text, origin_name(entry->origin),
-		managed ? "managed" : "not managed", format_size(image->size, size));
+		"new image %s: %s, %s%s%s", text, origin_name(entry->origin),
+		managed ? "managed" : "not managed", image->has_size ? ", " : "",
+		image->has_size ? format_size(image->size, size) : "");
 }
 
 void report_unsized(const struct image *image)

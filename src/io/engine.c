@@ -276,6 +276,9 @@ static void on_done(void *userdata, const struct http_answer *http_answer)
 	} else if (call->decode(http_answer->body, http_answer->length, &answer, &error) < 0) {
 		fail_call(call, -EBADMSG, error.message);
 	} else {
+		/* The containerd store counts what it has unpacked in lists alone. */
+		if (call->engine->info.is_containerd)
+			answer.image.has_size = false;
 		answer_call(call, &answer);
 	}
 }

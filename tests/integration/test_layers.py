@@ -291,3 +291,18 @@ def test_b32_an_image_that_vanishes_between_list_and_inspect(watch: Watch,
     daemon.fence()
     assert "error" not in daemon.log
     assert daemon.stop().ids == {second.id}
+
+
+def test_b24_sizes_of_the_containerd_store_are_in_lists_alone(daemon: Callable[..., Daemon],
+                                                              scripted: ScriptedEngine) -> None:
+    """Inspect leaves out what was unpacked: taken for all, it would let one image too many go."""
+    info = scripted.client.call("GET", "/info").json()
+    info["DriverStatus"] = [["driver-type", "io.containerd.snapshotter.v1"]]
+    scripted.script("GET", "/info", faults.reply(200, info))
+    made = daemon(scripted).start().wait_watching()
+    image = pulled(scripted, "app")
+    made.wait(lambda: made.control.call("GET", f"/v1/images/{image.id}").status == 200, "it")
+    assert made.control.image(image.id)["size"] is None
+    made.stop()
+    made.start().wait_watching()
+    assert made.control.image(image.id)["size"] == image.image.size

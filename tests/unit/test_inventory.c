@@ -72,6 +72,34 @@ static void test_put_adds_and_updates(void **state)
 	assert_ptr_equal(inventory_find_reference(inventory, B), image);
 }
 
+/* Of an answer without a size (the containerd store's, but for lists) or with one. */
+static struct image *put_sized(struct inventory *inventory, bool has_size, uint64_t size)
+{
+	const struct spec spec = { .name = "x", .tags = "a", .layers = "l" };
+	_cleanup_(image_record_finish) struct image_record record = world_record(&spec);
+
+	record.has_size = has_size;
+	record.size = size;
+	return inventory_put_image(inventory, &record);
+}
+
+static void test_b26_a_size_that_was_told_outlives_answers_without(void **state)
+{
+	struct image *image = put_sized(*state, false, 0);
+	uint64_t generation;
+
+	assert_false(image->has_size);
+	assert_true(image_size_bounds(image).upper == UINT64_MAX);
+	assert_true(put_sized(*state, true, 7)->has_size);
+	generation = ((struct inventory *)*state)->generation;
+	put_sized(*state, false, 0);
+	assert_true(image->has_size);
+	assert_int_equal(image_size_bounds(image).upper, 7);
+	assert_int_equal(((struct inventory *)*state)->generation, generation);
+	/* Nothing in layers is no size. */
+	assert_false(put_sized(*state, true, 0)->has_size);
+}
+
 static void test_put_moves_a_reference_from_its_old_image(void **state)
 {
 	struct inventory *inventory = *state;
@@ -489,6 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finish_takes_what_was_never_begun),
 		inventory_test(test_put_adds_and_updates),
+		inventory_test(test_b26_a_size_that_was_told_outlives_answers_without),
 		inventory_test(test_put_moves_a_reference_from_its_old_image),
 		inventory_test(test_layers_are_facts_that_a_list_leaves_alone),
 		inventory_test(test_an_image_may_have_no_layers_at_all),
