@@ -280,14 +280,17 @@ static void on_reconciled(void *userdata)
 		collect(daemon, daemon->trigger);
 }
 
-/* There will be none, as nobody knows what there is. */
-static void fail_collection(struct daemon *daemon)
+static void note_collection(struct daemon *daemon, const struct collection_outcome *outcome)
 {
-	const struct collection_outcome outcome = { .result = -EIO };
-
-	daemon->last_collection =
-		(struct collection_record){ .time = observe_now(&daemon->ledger) };
-	metrics_count_collection(&daemon->metrics, &outcome);
+	daemon->last_collection = (struct collection_record){
+		.time = observe_now(&daemon->ledger),
+		.removed = outcome->removed,
+		.failed = outcome->refused,
+		.before = outcome->before,
+		.after = outcome->after,
+		.finished = outcome->result >= 0,
+	};
+	metrics_count_collection(&daemon->metrics, outcome);
 }
 
 static void on_list_failed(void *userdata, const char *why)
@@ -297,7 +300,7 @@ static void on_list_failed(void *userdata, const char *why)
 	daemon->list_failed = true;
 	log_error("cannot list images, nothing is collected: %s", why);
 	cycle_cancel(daemon->cycle);
-	fail_collection(daemon);
+	note_collection(daemon, &(struct collection_outcome){ .result = -EIO });
 	api_gone(daemon->api, why);
 	update_status(daemon);
 	if (daemon->options.once)
@@ -400,16 +403,8 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 {
 	struct daemon *daemon = userdata;
 
-	daemon->last_collection = (struct collection_record){
-		.time = observe_now(&daemon->ledger),
-		.removed = outcome->removed,
-		.failed = outcome->refused,
-		.before = outcome->before,
-		.after = outcome->after,
-		.finished = outcome->result >= 0,
-	};
+	note_collection(daemon, outcome);
 	report_outcome(outcome);
-	metrics_count_collection(&daemon->metrics, outcome);
 	api_collected(daemon->api, &daemon->last_collection);
 	learned(daemon);
 	if (!daemon->greeted)
