@@ -154,11 +154,12 @@ class RealEngine:
 
     kind = "real"
 
-    def __init__(self) -> None:
+    def __init__(self, parent: str = "/var/tmp") -> None:
+        """Keeps its data in a directory of its own in PARENT."""
         if os.geteuid() != 0:
             raise RigError("a real engine needs root (or --engine scripted)")
         _require(DOCKERD, "docker.io")
-        self.directory = Path(tempfile.mkdtemp(prefix="dgc-engine-", dir="/var/tmp"))
+        self.directory = Path(tempfile.mkdtemp(prefix="dgc-engine-", dir=parent))
         self.directory.chmod(0o711)
         for name in ("data", "exec"):
             (self.directory / name).mkdir()

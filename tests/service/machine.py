@@ -13,12 +13,10 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from control_client import ControlClient
 from daemon import settings_text
@@ -32,11 +30,7 @@ WITHIN = 30.0
 
 def make_engine() -> RealEngine:
     """Where engines keep their data: in /var/tmp no unit with PrivateTmp= would see it."""
-    def make_directory(prefix: str, dir: str) -> str:  # pylint: disable=redefined-builtin
-        return tempfile.mkdtemp(prefix=prefix, dir="/var/lib")
-
-    with mock.patch("real_engine.tempfile", mock.Mock(mkdtemp=make_directory)):
-        return RealEngine()
+    return RealEngine("/var/lib")
 
 
 class Installed:
