@@ -1,8 +1,9 @@
 """Integration tests: the daemon as a process, against a scripted engine and a real dockerd.
 
-    /usr/bin/python3 -m pytest tests/integration --engine all          # or: scripted, real
+    /usr/bin/python3 -m pytest tests/integration --engine all     # or: scripted, real, docker-26 …
 
-They need Python 3.11 and pytest, and for the real engine root, docker.io, docker-registry and
+"real" is the dockerd that is installed here; the others come from tests/fetch-engine. They need
+Python 3.11 and pytest, and for the real engine root, docker.io, docker-registry and
 busybox-static; all of them Debian's. DOCKERGCD names the binary, else it is build/dockergcd. The
 same tests run on both engines; what only a scripted one can do (faults, versions, counting
 requests) takes the fixture `scripted`. `--engine scripted` leaves out what needs a real engine;
@@ -21,32 +22,44 @@ import pytest
 
 from daemon import Daemon, end_leftovers
 from engines import Engine
+from images import IDS
 from mounts import Mounts
-from real_engine import RealEngine
+from real_engine import INSTALLED, NAMES, RealEngine
 from scripted_engine import ScriptedEngine
 
 
-NEEDS = {"scripted": {"real"}, "real": {"scripted", "scripted_engine"}}
+NEEDS = {
+    "scripted": {"real"},
+    **dict.fromkeys((INSTALLED, *NAMES), {"scripted", "scripted_engine"}),
+}
 """The fixtures of engines that were not asked for."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--engine", choices=("scripted", "real", "all"), default="all",
-                     help="which engines the tests run on (default: all)")
+    parser.addoption("--engine", choices=("all", *NEEDS), default="all",
+                     help="which engines the tests run on (default: all, scripted and real)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = metafunc.config.getoption("--engine")
-    kinds = ["scripted", "real"] if wanted == "all" else [wanted]
+    kinds = {"all": ["scripted", "real"], "scripted": ["scripted"]}.get(wanted, ["real"])
     for name in ("engine", "restartable"):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, kinds, indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out, rather than skips, what needs an engine that was not asked for."""
-    unwanted = NEEDS.get(config.getoption("--engine"), set())
-    dropped = [item for item in items if unwanted & set(getattr(item, "fixturenames", ()))]
+    """Leaves out, rather than skips, what needs an engine that was not asked for.
+
+    With a fetched engine, also what needs none: nothing there depends on the engine.
+    """
+    wanted = config.getoption("--engine")
+    unwanted = NEEDS.get(wanted, set())
+    dropped = []
+    for item in items:
+        needed = set(getattr(item, "fixturenames", ()))
+        if unwanted & needed or wanted in NAMES and not {"real", "engine", "restartable"} & needed:
+            dropped.append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
@@ -61,9 +74,17 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def shared_real_engine() -> Iterator[RealEngine]:
+def real_name(pytestconfig: pytest.Config) -> str:
+    """Which real engine."""
+    wanted = pytestconfig.getoption("--engine")
+    return wanted if wanted in NAMES else INSTALLED
+
+
+@pytest.fixture(scope="session")
+def shared_real_engine(real_name: str) -> Iterator[RealEngine]:
     """One real engine for all tests that do not stop it."""
-    engine = RealEngine()
+    engine = RealEngine(real_name)
+    IDS["from"] = engine.ids_from
     yield engine
     engine.close()
 
@@ -93,12 +114,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture
-def restartable(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def restartable(request: pytest.FixtureRequest, real_name: str) -> Iterator[Engine]:
     """An engine of the test's own, which it may stop, kill and start."""
     if request.param == "scripted":
         yield request.getfixturevalue("scripted")
         return
-    engine = RealEngine()
+    engine = RealEngine(real_name)
+    IDS["from"] = engine.ids_from
     yield engine
     engine.close()
 

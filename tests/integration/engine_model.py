@@ -507,8 +507,9 @@ class Model:
                    {"container": container.id, "name": "none", "type": "null"})
 
 
-def _unpacked_size(layer_tar: bytes) -> int:
-    with tarfile.open(fileobj=io.BytesIO(layer_tar)) as tar:
+def _unpacked_size(layer: bytes) -> int:
+    """Of a layer's tar, compressed or not."""
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
         return sum(member.size for member in tar if member.isfile())
 
 

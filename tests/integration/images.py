@@ -1,7 +1,8 @@
 """Images made on the spot: chosen sizes, chosen labels, shared layers, no registry needed.
 
-An image is plain data here. Both engines take the very same bytes, so an image's ID (the digest
-of its configuration) is known before it is pulled or loaded, and equal on both.
+An image is plain data here. All engines take the very same bytes, so an image's ID is known before
+it is pulled or loaded: the digest of its configuration, or, in the containerd image store, of its
+manifest.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ BUSYBOX = Path("/bin/busybox")
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+IDS = {"from": "config"}
+"""What an image's ID is the digest of, on the engine of this run: "config" or "manifest"."""
 
 MB = 1000 * 1000
 """What Docker prints as 1MB."""
@@ -99,7 +104,7 @@ class Image:
 
     @functools.cached_property
     def config(self) -> bytes:
-        """The configuration, whose digest is the image's ID."""
+        """The configuration, whose digest is the image's ID on graph drivers."""
         return json.dumps({
             "architecture": "amd64",
             "os": "linux",
@@ -123,7 +128,7 @@ class Image:
 
     @property
     def id(self) -> str:
-        return digest(self.config)
+        return digest(self.manifest if IDS["from"] == "manifest" else self.config)
 
     @property
     def size(self) -> int:
@@ -137,22 +142,44 @@ class Image:
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
             "config": {"mediaType": CONFIG_TYPE, "size": len(self.config),
-                       "digest": self.id},
+                       "digest": digest(self.config)},
             "layers": [{"mediaType": LAYER_TYPE, "size": len(each.blob),
                         "digest": digest(each.blob)} for each in self.layers],
         }).encode()
 
     def archive(self, *references: str) -> bytes:
-        """The image as `docker save` writes it, for `docker load`."""
-        config_name = self.id.removeprefix("sha256:") + ".json"
-        names = [f"{number}/layer.tar" for number, _ in enumerate(self.layers)]
-        manifest = [{"Config": config_name, "RepoTags": list(references) or None,
-                     "Layers": names}]
+        """The image as `docker save` writes it from 25 on, for `docker load`.
+
+        Graph drivers read manifest.json, the containerd image store index.json.
+        """
+        blobs = {_path(blob): blob
+                 for blob in (self.config, self.manifest, *(each.blob for each in self.layers))}
+        manifest = [{"Config": _path(self.config), "RepoTags": list(references) or None,
+                     "Layers": [_path(each.blob) for each in self.layers]}]
+        here = {"mediaType": MANIFEST_TYPE, "size": len(self.manifest),
+                "digest": digest(self.manifest)}
+        entries = [here | {"annotations": {"io.containerd.image.name": full_name(each)}}
+                   for each in references]
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries or [here]}
         return make_tar({
-            config_name: self.config,
-            **{name: each.tar for name, each in zip(names, self.layers)},
+            **blobs,
             "manifest.json": json.dumps(manifest).encode(),
+            "index.json": json.dumps(index).encode(),
+            "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
         })
+
+
+def _path(blob: bytes) -> str:
+    """Where it is in an OCI layout."""
+    return "blobs/" + digest(blob).replace(":", "/")
+
+
+def full_name(reference: str) -> str:
+    """A tagged reference with its domain, as the containerd image store has it."""
+    domain, slash, _ = reference.partition("/")
+    if slash and (domain == "localhost" or set(domain) & set(".:")):
+        return reference
+    return "docker.io/" + ("" if slash else "library/") + reference
 
 
 def image(name: str, size: int = MB, *, base: Image | None = None, runnable: bool = False,

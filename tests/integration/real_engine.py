@@ -1,9 +1,10 @@
 """A real dockerd and a real registry of the tests' own, which leave nothing behind.
 
-Both are Debian's (docker.io, docker-registry). The engine lives in private mount, PID and cgroup
-namespaces (see real_engine_init.py) and holds its images on a tmpfs there: when the first process
-of the PID namespace goes, so do dockerd, containerd, containers and mounts; cgroups are removed
-here. That works with cgroup v1, v2 and the hybrid layout. It needs root.
+Both are Debian's (docker.io, docker-registry): the engine that is installed here, or one that
+tests/fetch-engine got from another release. It lives in private mount, PID and cgroup namespaces
+(see real_engine_init.py) and holds its images on a tmpfs there: when the first process of the PID
+namespace goes, so do dockerd, containerd, containers and mounts; cgroups are removed here. That
+works with cgroup v1, v2 and the hybrid layout. It needs root.
 
 A test that wants a real engine and cannot have it fails: nothing here skips.
 """
@@ -27,6 +28,10 @@ from engine_client import EngineClient
 from images import MANIFEST_TYPE, Image, digest
 from real_engine_init import DOCKERD, cgroup_mounts
 
+INSTALLED = "real"
+NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd")
+"""Engines that tests/fetch-engine fetches."""
+
 INIT = Path(__file__).with_name("real_engine_init.py")
 REGISTRY = "/usr/bin/docker-registry"
 UP_WITHIN = 60.0
@@ -41,6 +46,16 @@ class RigError(Exception):
 def _require(program: str, package: str) -> None:
     if not shutil.which(program):
         raise RigError(f"no {program}: apt-get install {package}")
+
+
+def fetched(name: str) -> Path:
+    """Where tests/fetch-engine has put what an engine has for its /usr."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    engines = os.environ.get("DOCKERGCD_ENGINES") or f"{cache}/dockergcd-tests/engines"
+    folder = Path(engines, name.removesuffix("-containerd"), "usr")
+    if not Path(folder, DOCKERD.removeprefix("/usr/")).exists():
+        raise RigError(f"no {folder}: tests/fetch-engine {name}")
+    return folder
 
 
 def _tail(log: Path) -> str:
@@ -150,20 +165,30 @@ class Cgroups:
 
 
 class RealEngine:
-    """A throwaway dockerd with a registry."""
+    """A throwaway dockerd with a registry: the installed one, or one of NAMES."""
 
     kind = "real"
 
-    def __init__(self, parent: str = "/var/tmp") -> None:
+    def __init__(self, name: str = INSTALLED, parent: str = "/var/tmp") -> None:
         """Keeps its data in a directory of its own in PARENT."""
         if os.geteuid() != 0:
             raise RigError("a real engine needs root (or --engine scripted)")
-        _require(DOCKERD, "docker.io")
+        self.name = name
+        self.store = "containerd" if name.endswith("-containerd") else "graph driver"
+        """What holds the images: tests that are about one kind of it ask here."""
+        self.ids_from = "manifest" if self.store == "containerd" else "config"
+        """What an image's ID is the digest of."""
+        self._usr: Path | None = None
+        if name == INSTALLED:
+            _require(DOCKERD, "docker.io")
+        else:
+            self._usr = fetched(name)
         self.directory = Path(tempfile.mkdtemp(prefix="dgc-engine-", dir=parent))
         self.directory.chmod(0o711)
         for name in ("data", "exec"):
             (self.directory / name).mkdir()
-        (self.directory / "daemon.json").write_text("{}")
+        (self.directory / "daemon.json").write_text(json.dumps(
+            {"features": {"containerd-snapshotter": True}} if self.store == "containerd" else {}))
         self.socket_path = self.directory / "docker.sock"
         self.client = EngineClient(self.socket_path)
         self._log = self.directory / "dockerd.log"
@@ -256,6 +281,7 @@ class RealEngine:
         command = [
             *OWN_DEATH, "unshare", "--mount", "--pid", "--cgroup", "--fork", "--kill-child",
             "--propagation", "private", sys.executable, str(INIT), str(self.directory),
+            *([str(self._usr)] if self._usr else []),
         ]
         with self._log.open("wb") as log:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

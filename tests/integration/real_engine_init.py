@@ -1,7 +1,9 @@
 """PID 1 of a real engine's private namespaces: makes the mounts, keeps the dockerd.
 
-Started by real_engine.py as `unshare … real_engine_init.py DIR`, in a mount, PID and cgroup
-namespace of its own. Takes commands on stdin, a line each, and answers each with a line:
+Started by real_engine.py as `unshare … real_engine_init.py DIR [USR]`, in a mount, PID and cgroup
+namespace of its own. With USR, the /usr of another release, dockerd is that one's and has it in
+place of ours; since we and who comes here to look go on with ours, that is in a second mount
+namespace. Takes commands on stdin, a line each, and answers each with a line:
 `start [NAME]`, `stop`, `kill`, `freeze`, `thaw`. At the end of stdin it exits, and with it, because it
 is PID 1, everything in the namespace.
 """
@@ -19,6 +21,9 @@ from pathlib import Path
 
 DOCKERD = "/usr/sbin/dockerd"
 STOP_WITHIN = 30.0
+
+KEPT: list[subprocess.Popen[str]] = []
+"""Processes that stay as long as we do."""
 
 
 def mount(*arguments: str) -> None:
@@ -66,11 +71,28 @@ def make_mounts(directory: Path) -> None:
     mount_cgroups()
 
 
+def enter_namespace(usr: str) -> list[str]:
+    """Makes the second namespace; put before a command, it runs there as the same process.
+
+    A process keeps it, not a file: the kernel may refuse that, for the order of namespaces.
+    """
+    keeper = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private",
+         "sh", "-c", 'mount --bind "$0" /usr && echo ready && read -r end', usr],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert keeper.stdout
+    if keeper.stdout.readline() != "ready\n":
+        raise OSError(f"{usr} cannot take the place of /usr")
+    KEPT.append(keeper)
+    return ["nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt", "--"]
+
+
 class Engine:
     """The one dockerd."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, front: list[str]) -> None:
         self._directory = directory
+        self._front = front
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str = "docker") -> None:
@@ -78,7 +100,7 @@ class Engine:
         directory = self._directory
         (directory / "docker.pid").unlink(missing_ok=True)
         self._process = subprocess.Popen([
-            DOCKERD, "--config-file", str(directory / "daemon.json"),
+            *self._front, DOCKERD, "--config-file", str(directory / "daemon.json"),
             "--data-root", str(directory / "data" / name),
             "--exec-root", str(directory / "exec"),
             "--pidfile", str(directory / "docker.pid"),
@@ -114,10 +136,11 @@ def reap(*_signal: object) -> None:
             pass
 
 
-def main(directory: Path) -> None:
+def main(directory: Path, usr: str = "") -> None:
     make_mounts(directory)
+    front = enter_namespace(usr) if usr else []
     signal.signal(signal.SIGCHLD, reap)
-    engine = Engine(directory)
+    engine = Engine(directory, front)
     commands: dict[str, Callable[..., None]] = {
         "start": engine.start,
         "stop": lambda: engine.end(signal.SIGTERM),
@@ -136,4 +159,4 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

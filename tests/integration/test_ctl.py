@@ -111,7 +111,8 @@ def test_status(watch: Watch, engine: Engine) -> None:
     two_pulled(daemon, engine)
     shown = facts(ctl(daemon, "status"))
     assert shown["State"] == "watching"
-    assert shown["Engine"].startswith(f"{daemon.environment['DOCKER_HOST']}, version 20.10.24")
+    version = engine.client.version()["Version"]
+    assert shown["Engine"].startswith(f"{daemon.environment['DOCKER_HOST']}, version {version}")
     assert shown["Images"] == "2, 2 of them managed"
     assert shown["Usage"] == "2MB, at most 60GB, then down to 50GB"
     assert shown["Unused for"] == "28d"

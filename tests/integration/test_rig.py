@@ -315,7 +315,7 @@ def mounts_and_cgroups() -> set[str]:
 
 def test_a_real_engine_leaves_nothing_behind(real: RealEngine) -> None:
     before = mounts_and_cgroups()
-    engine = RealEngine()
+    engine = RealEngine(real.name)
     try:
         engine.client.load(image("app", runnable=True).archive("app:1"))
         engine.client.run("app:1")

@@ -30,7 +30,7 @@ WITHIN = 30.0
 
 def make_engine() -> RealEngine:
     """Where engines keep their data: in /var/tmp no unit with PrivateTmp= would see it."""
-    return RealEngine("/var/lib")
+    return RealEngine(parent="/var/lib")
 
 
 class Installed:
