@@ -24,7 +24,7 @@ from daemon import Daemon, end_leftovers
 from engines import Engine
 from images import IDS
 from mounts import Mounts
-from real_engine import INSTALLED, NAMES, RealEngine
+from real_engine import INSTALLED, LACKS, NAMES, RealEngine
 from scripted_engine import ScriptedEngine
 
 
@@ -40,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help="which engines the tests run on (default: all, scripted and real)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(what): not for engines that lack it (LACKS)")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = metafunc.config.getoption("--engine")
     kinds = {"all": ["scripted", "real"], "scripted": ["scripted"]}.get(wanted, ["real"])
@@ -51,14 +55,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out, rather than skips, what needs an engine that was not asked for.
 
-    With a fetched engine, also what needs none: nothing there depends on the engine.
+    With a fetched engine, also what needs none, since nothing there depends on the engine; and what
+    is marked `needs("…")` where that engine LACKS it.
     """
     wanted = config.getoption("--engine")
     unwanted = NEEDS.get(wanted, set())
+    lacks = LACKS.get(wanted, set())
     dropped = []
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
-        if unwanted & needed or wanted in NAMES and not {"real", "engine", "restartable"} & needed:
+        marks = {each for mark in item.iter_markers("needs") for each in mark.args}
+        if (unwanted & needed or lacks & marks or
+                wanted in NAMES and not {"real", "engine", "restartable"} & needed):
             dropped.append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)

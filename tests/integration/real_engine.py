@@ -32,6 +32,13 @@ INSTALLED = "real"
 NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd")
 """Engines that tests/fetch-engine fetches."""
 
+LACKS: dict[str, set[str]] = {}
+"""What an engine cannot do: tests that are marked as needing it are not for that engine.
+
+For each there is a test in test_lacks.py which shows that the engine truly cannot, and what
+dockergcd makes of that.
+"""
+
 INIT = Path(__file__).with_name("real_engine_init.py")
 REGISTRY = "/usr/bin/docker-registry"
 UP_WITHIN = 60.0
