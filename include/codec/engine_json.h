@@ -45,6 +45,14 @@ int decode_usage(
 	const char *data, size_t length, struct usage *ret, struct error *error) _warn_unused_;
 
 /*
+ * The same of an engine whose LayersSize has BuildKit's cache in it, and that does not say how much
+ * of it: what is certainly the images', so less all that the cache has, but at least the
+ * largest image. An answer without BuildCache is an error.
+ */
+int decode_usage_beside_cache(
+	const char *data, size_t length, struct usage *ret, struct error *error) _warn_unused_;
+
+/*
  * GET /system/df: the build cache's records that no image shares. An engine that
  * tells of none has none.
  */

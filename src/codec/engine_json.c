@@ -157,16 +157,12 @@ static bool has_sized_images(struct json_object *usage)
 	return false;
 }
 
-int decode_usage(const char *data, size_t length, struct usage *ret, struct error *error)
+static int read_usage(struct json_object *object, struct usage *ret, struct error *error)
 {
-	_cleanup_json_ struct json_object *object = NULL;
 	struct json_object *image_usage;
 	uint64_t size;
-	int r = json_read(data, length, json_type_object, &object, error);
+	int r = json_optional(object, "ImageUsage", json_type_object, &image_usage, error);
 
-	if (r < 0)
-		return r;
-	r = json_optional(object, "ImageUsage", json_type_object, &image_usage, error);
 	if (r < 0)
 		return r;
 	if (image_usage)
@@ -180,6 +176,66 @@ int decode_usage(const char *data, size_t length, struct usage *ret, struct erro
 		return -EBADMSG;
 	}
 	*ret = (struct usage){ .known = true, .images = size };
+	return 0;
+}
+
+int decode_usage(const char *data, size_t length, struct usage *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	return r < 0 ? r : read_usage(object, ret, error);
+}
+
+struct sizes {
+	uint64_t sum, largest;
+};
+
+static int read_sizes(
+	struct json_object *object, const char *key, struct sizes *ret, struct error *error)
+{
+	struct json_object *array;
+	struct sizes sizes = {};
+	uint64_t size;
+	int r = json_optional(object, key, json_type_array, &array, error);
+
+	for (size_t i = 0; r == 0 && array && i < json_object_array_length(array); i++) {
+		r = read_size(json_object_array_get_idx(array, i), "Size", &size, error);
+		if (r < 0)
+			break;
+		sizes.sum = add_saturating(sizes.sum, size);
+		sizes.largest = MAX(sizes.largest, size);
+	}
+	if (r < 0)
+		return r;
+	*ret = sizes;
+	return 0;
+}
+
+int decode_usage_beside_cache(
+	const char *data, size_t length, struct usage *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	struct sizes images, cache;
+	struct usage usage;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r == 0)
+		r = read_usage(object, &usage, error);
+	if (r == 0)
+		r = read_sizes(object, "Images", &images, error);
+	if (r == 0 && !json_object_object_get_ex(object, "BuildCache", NULL)) {
+		error_set(error, "BuildCache is missing");
+		r = -EBADMSG;
+	}
+	if (r == 0)
+		r = read_sizes(object, "BuildCache", &cache, error);
+	if (r < 0)
+		return r;
+	/* Docker 26 counts less here than in an image's Size. */
+	images.largest = MIN(images.largest, usage.images);
+	usage.images = MAX(images.largest, subtract_saturating(usage.images, cache.sum));
+	*ret = usage;
 	return 0;
 }
 

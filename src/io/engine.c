@@ -457,15 +457,27 @@ static int decode_usage_answer(
 	return decode_usage(body, length, &answer->usage, error);
 }
 
-static int decode_usage_and_cache_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+/* What is wrong with the cache does not concern the images. */
+static void decode_cache(const char *body, size_t length, struct engine_answer *answer)
 {
 	_cleanup_error_ struct error why = {};
 
-	/* What is wrong with the cache does not concern the images. */
 	if (decode_build_cache(body, length, &answer->build_cache, &why) < 0)
 		log_debug("build cache: %s", why.message);
+}
+
+static int decode_usage_and_cache_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	decode_cache(body, length, answer);
 	return decode_usage(body, length, &answer->usage, error);
+}
+
+static int decode_usage_beside_cache_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	decode_cache(body, length, answer);
+	return decode_usage_beside_cache(body, length, &answer->usage, error);
 }
 
 static int decode_pruned_answer(
@@ -542,13 +554,18 @@ static bool is_at_least(const struct engine *engine, unsigned minor)
 struct engine_call *engine_measure(
 	struct engine *engine, bool build_cache, engine_fn fn, void *userdata)
 {
+	/* Before Docker 29 the containerd store counts all that it has unpacked, for whomever. */
+	bool cache_is_counted = engine->info.is_containerd && !is_at_least(engine, 52);
+	decode_fn decode = cache_is_counted ? decode_usage_beside_cache_answer
+		: build_cache               ? decode_usage_and_cache_answer
+					    : decode_usage_answer;
 	/* type= is known from 1.42 on; before, it is ignored. */
 	const char *images = is_at_least(engine, 42) ? "?type=image" : "",
-		   *cache = *images && build_cache ? "&type=build-cache" : "";
+		   *cache = *images && (build_cache || cache_is_counted) ? "&type=build-cache" : "";
 
 	return ask(engine, REQUEST_SYSTEM_DF,
-		xasprintf("/v%s/system/df%s%s", engine->api_text, images, cache),
-		build_cache ? decode_usage_and_cache_answer : decode_usage_answer, fn, userdata);
+		xasprintf("/v%s/system/df%s%s", engine->api_text, images, cache), decode, fn,
+		userdata);
 }
 
 bool engine_prunes_within_limits(const struct engine *engine)

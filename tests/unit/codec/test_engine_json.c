@@ -210,6 +210,59 @@ static void test_b25_an_image_usage_of_another_type_is_no_zero(void **state)
 		assert_int_equal(decode_usage(texts[i], strlen(texts[i]), &usage, NULL), -EBADMSG);
 }
 
+static uint64_t usage_beside_cache(const char *text)
+{
+	struct usage usage = {};
+
+	assert_int_equal(decode_usage_beside_cache(text, strlen(text), &usage, NULL), 0);
+	assert_true(usage.known);
+	return usage.images;
+}
+
+static void test_b25_what_may_be_the_caches_is_not_the_images(void **state)
+{
+	assert_int_equal(usage_beside_cache("{\"LayersSize\":9,\"BuildCache\":[]}"), 9);
+	assert_int_equal(usage_beside_cache("{\"LayersSize\":9,\"BuildCache\":null}"), 9);
+	assert_int_equal(usage_beside_cache("{\"LayersSize\":9,\"Images\":[{\"Size\":2}],"
+					    "\"BuildCache\":[{\"Size\":1,\"Shared\":true},"
+					    "{\"Size\":3,\"Shared\":false}]}"),
+		5);
+	assert_int_equal(usage_beside_cache("{\"LayersSize\":9,\"Images\":null,"
+					    "\"BuildCache\":[{\"Size\":11}]}"),
+		0);
+	/* The largest image is there, whatever the cache has; in Docker 26 by another measure. */
+	assert_int_equal(usage_beside_cache("{\"LayersSize\":9,"
+					    "\"Images\":[{\"Size\":2},{\"Size\":4},{\"Size\":1}],"
+					    "\"BuildCache\":[{\"Size\":7}]}"),
+		4);
+	assert_int_equal(usage_beside_cache("{\"LayersSize\":9,\"Images\":[{\"Size\":12}],"
+					    "\"BuildCache\":[{\"Size\":7}]}"),
+		9);
+}
+
+static void assert_usage_beside_cache_refused(const char *text, const char *message)
+{
+	_cleanup_error_ struct error error = {};
+	struct usage usage = { .images = 7 };
+
+	assert_int_equal(decode_usage_beside_cache(text, strlen(text), &usage, &error), -EBADMSG);
+	assert_string_equal(error.message, message);
+	assert_int_equal(usage.images, 7);
+}
+
+static void test_b25_a_cache_that_is_not_known_is_no_zero(void **state)
+{
+	static const char size[] = "Size is missing or not a size";
+
+	assert_usage_beside_cache_refused("{\"LayersSize\":9}", "BuildCache is missing");
+	assert_usage_beside_cache_refused("{\"LayersSize\":9,\"BuildCache\":[{}]}", size);
+	assert_usage_beside_cache_refused(
+		"{\"LayersSize\":9,\"Images\":[{\"Size\":-1}],\"BuildCache\":[]}", size);
+	assert_usage_beside_cache_refused(
+		"{\"BuildCache\":[]}", "LayersSize is missing or not a size");
+	assert_usage_beside_cache_refused("[]", "not a JSON object but array");
+}
+
 static void test_usage_cut_short_never_passes(void **state)
 {
 	struct usage usage = {};
@@ -494,6 +547,8 @@ int main(void)
 		cmocka_unit_test(test_b25_the_new_field_wins_over_the_old_one),
 		cmocka_unit_test(test_b25_a_missing_or_wrong_size_is_no_zero),
 		cmocka_unit_test(test_b25_an_image_usage_of_another_type_is_no_zero),
+		cmocka_unit_test(test_b25_what_may_be_the_caches_is_not_the_images),
+		cmocka_unit_test(test_b25_a_cache_that_is_not_known_is_no_zero),
 		cmocka_unit_test(test_usage_cut_short_never_passes),
 		cmocka_unit_test(test_recorded_build_caches),
 		cmocka_unit_test(test_build_cache_records),
