@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+/*
+ * An image of unknown size has freed at most this, which is more than an engine holds: a sum that
+ * had come to its end would not grow any more, and other images would have gone unseen.
+ */
+#define GONE_MAX (UINT64_C(1) << 50)
+
 /* Who has which name. Digests are in here too: a container can be created by one. */
 struct reference_entry {
 	char *canonical;
@@ -394,8 +400,7 @@ void inventory_remove_image(struct inventory *inventory, const char *id)
 	for (size_t i = 0; i < image->digests.count; i++)
 		unindex_reference(inventory, image->digests.items[i]);
 	set_parent(inventory, image, NULL);
-	inventory->gone =
-		add_saturating(inventory->gone, inventory_reclaim(inventory, image).upper);
+	inventory->gone += MIN(inventory_reclaim(inventory, image).upper, GONE_MAX);
 	drop_history(inventory, image);
 	layers_remove_image(inventory->layers, image->top);
 	HASH_DEL(inventory->images, image);

@@ -7,6 +7,7 @@ import json
 import random
 import re
 import secrets
+import signal
 import threading
 import time
 from collections import Counter
@@ -19,8 +20,8 @@ import faults
 from daemon import Daemon
 from engines import Engine
 from faults import Relay
-from images import Image, Layer, image, layer, layer_of
-from scenes import Pulled, freed_in, loaded, pulled, used, wait_until
+from images import MB, Image, Layer, image, layer, layer_of
+from scenes import Pulled, freed_in, loaded, present, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -248,6 +249,29 @@ def test_b24_b26_a_size_that_makes_no_sense(watch: Watch, scripted: ScriptedEngi
     collect_down_to(daemon, scripted, 1_000_000)
     assert scripted.client.image_ids() == {third.id}
     assert measures(daemon) == [(1_000_000, 1_000_000, 1_000_000)]
+
+
+def test_b24_b29_what_others_remove_counts_after_an_image_of_unknown_size_has_gone(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """Once it was gone, what others removed during a collection counted as nothing."""
+    first, second = pulled(scripted, "first"), pulled(scripted, "second")
+    large, unknown = pulled(scripted, "large", 5 * MB), pulled(scripted, "unknown")
+    for path in ("/images/json", "/images/*/json"):
+        scripted.script("GET", path, sized(unknown.id, -1))
+    daemon = watch(scripted, images={"manage": ["existing"]})
+    for each in (first, second, large):
+        used(scripted, each.reference)
+    scripted.client.untag(unknown.reference)
+    daemon.fence()
+    release = threading.Event()
+    scripted.script("DELETE", "*", faults.hang(release), times=1)
+    daemon.configure({"gc": {"max_total_size": "5500kB"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: scripted.requests("DELETE", "/images/*"), "the first removal")
+    scripted.client.untag(large.reference)
+    release.set()
+    daemon.fence()
+    assert present(scripted, first, second, large) == [False, True, False]
 
 
 def told_history(entries: list[int]) -> faults.Fault:
