@@ -14,7 +14,7 @@ import io
 import json
 import random
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,25 +148,34 @@ class Image:
         }).encode()
 
     def archive(self, *references: str) -> bytes:
-        """The image as `docker save` writes it from 25 on, for `docker load`.
+        """The image as `docker save` writes it, under these names."""
+        return archive_of({self: references})
 
-        Graph drivers read manifest.json, the containerd image store index.json.
-        """
-        blobs = {_path(blob): blob
-                 for blob in (self.config, self.manifest, *(each.blob for each in self.layers))}
-        manifest = [{"Config": _path(self.config), "RepoTags": list(references) or None,
-                     "Layers": [_path(each.blob) for each in self.layers]}]
-        here = {"mediaType": MANIFEST_TYPE, "size": len(self.manifest),
-                "digest": digest(self.manifest)}
-        entries = [here | {"annotations": {"io.containerd.image.name": full_name(each)}}
-                   for each in references]
-        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries or [here]}
-        return make_tar({
-            **blobs,
-            "manifest.json": json.dumps(manifest).encode(),
-            "index.json": json.dumps(index).encode(),
-            "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
-        })
+
+def archive_of(images: Mapping[Image, Sequence[str]]) -> bytes:
+    """Images and their names as `docker save` writes them from 25 on, for `docker load`.
+
+    Graph drivers read manifest.json, the containerd image store index.json.
+    """
+    blobs: dict[str, bytes] = {}
+    manifests: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    for each, references in images.items():
+        layers = [layer.blob for layer in each.layers]
+        blobs |= {_path(blob): blob for blob in (each.config, each.manifest, *layers)}
+        manifests.append({"Config": _path(each.config), "RepoTags": list(references) or None,
+                          "Layers": [_path(blob) for blob in layers]})
+        here = {"mediaType": MANIFEST_TYPE, "size": len(each.manifest),
+                "digest": digest(each.manifest)}
+        entries += [here | {"annotations": {"io.containerd.image.name": full_name(name)}}
+                    for name in references] or [here]
+    index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
+    return make_tar({
+        **blobs,
+        "manifest.json": json.dumps(manifests).encode(),
+        "index.json": json.dumps(index).encode(),
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+    })
 
 
 def _path(blob: bytes) -> str:
