@@ -45,7 +45,7 @@ void watch_reconcile(struct watch *watch);
 
 /*
  * The same, though nothing was missed as far as anybody knows: what the lists show that no event
- * has told is healed, counted and logged.
+ * has told is healed, counted and logged. Lists that are under way will do.
  */
 void watch_compare(struct watch *watch);
 

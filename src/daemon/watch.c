@@ -523,6 +523,9 @@ void watch_reconcile(struct watch *watch)
 
 void watch_compare(struct watch *watch)
 {
+	/* With an interval that is shorter than a list takes there would always be one more. */
+	if (reconcile_is_running(watch->reconcile))
+		return;
 	/* What was found by the last one is told first; with very short intervals that takes turns.
 	 */
 	watch->compare =

@@ -53,6 +53,15 @@ def test_images_unused_for_longer_than_max_unused_go_at_start_up(watch: Watch,
     assert daemon.stop().ids == {young.id}
 
 
+def test_b20_an_interval_that_is_shorter_than_a_list_takes(watch: Watch,
+                                                           scripted: ScriptedEngine) -> None:
+    """With thousands of images: a list that is under way will do, not yet another one after it."""
+    daemon = watch(scripted, {"interval": "500ms"})
+    scripted.script("GET", "/images/json", faults.delay(1))
+    before = daemon.collections
+    daemon.wait(lambda: daemon.collections > before + 2, "collections")
+
+
 def test_b20_the_timer_collects_what_has_become_too_old_meanwhile(watch: Watch,
                                                                   engine: Engine) -> None:
     daemon = watch(engine, {"max_unused": "2s", "interval": "1s", "grace": "1s"})
