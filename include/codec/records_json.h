@@ -27,6 +27,13 @@ int decode_image(const char *data, size_t length, struct image_record *ret,
 int decode_history(
 	const char *data, size_t length, struct history *ret, struct error *error) _warn_unused_;
 
+/*
+ * GET /system/df: its images, of which only ID and size are taken. An answer that tells of none
+ * makes an empty list.
+ */
+int decode_image_sizes(const char *data, size_t length, struct image_records *ret,
+	struct error *error) _warn_unused_;
+
 /* GET /containers/json?all=1 */
 struct container_records {
 	struct container_record *items;

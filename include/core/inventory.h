@@ -68,6 +68,9 @@ void inventory_clear(struct inventory *inventory);
  */
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record);
 
+/* The size of an image that is there and whose size is not known; of others nothing happens. */
+void inventory_learn_size(struct inventory *inventory, const struct image_record *record);
+
 /* A full list: as putting each of them, and what is not in it is gone. */
 void inventory_replace_images(
 	struct inventory *inventory, const struct image_record *records, size_t count);

@@ -14,7 +14,7 @@
 struct meter {
 	/* The caller's. */
 	const struct engine *engine;
-	const struct inventory *inventory;
+	struct inventory *inventory;
 	const struct policy *policy;
 
 	struct usage usage; /* as measured last, or as known since then; unknown at first */
@@ -28,7 +28,10 @@ void meter_finish(struct meter *meter);
 /* Nothing is known any more: the engine is away. */
 void meter_reset(struct meter *meter);
 
-/* What the engine has measured; NULL: nothing, what was known is too old. Takes contents over. */
+/*
+ * What the engine has measured; NULL: nothing, what was known is too old. Takes contents over. The
+ * inventory learns sizes that it did not have.
+ */
 void meter_take(struct meter *meter, struct engine_answer *answer);
 
 /*

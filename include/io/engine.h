@@ -30,7 +30,7 @@ enum engine_result {
 struct engine_answer {
 	int result;
 	const char *message; /* for people, unless ENGINE_OK */
-	struct image_records images;
+	struct image_records images; /* of a measure: sizes that inspect does not tell */
 	struct image_record image;
 	struct history history;
 	struct container_records containers;

@@ -128,19 +128,17 @@ static int read_listed_image(
 	return r;
 }
 
-int decode_images(const char *data, size_t length, struct image_records *ret, struct error *error)
+/* array: NULL for an empty one. */
+static int read_list(struct json_object *array,
+	int (*read)(struct json_object *, struct image_record *, struct error *),
+	struct image_records *ret, struct error *error)
 {
-	_cleanup_json_ struct json_object *array = NULL;
 	_cleanup_(image_records_finish) struct image_records records = {};
-	int r = json_read(data, length, json_type_array, &array, error);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
+	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
 		_cleanup_error_ struct error why = {};
+		int r = read(json_object_array_get_idx(array, i), array_push(&records), &why);
 
-		r = read_listed_image(
-			json_object_array_get_idx(array, i), array_push(&records), &why);
 		if (r < 0) {
 			error_set(error, "image %zu: %s", i + 1, why.message);
 			return r;
@@ -149,6 +147,34 @@ int decode_images(const char *data, size_t length, struct image_records *ret, st
 	*ret = records;
 	records = (struct image_records){};
 	return 0;
+}
+
+int decode_images(const char *data, size_t length, struct image_records *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *array = NULL;
+	int r = json_read(data, length, json_type_array, &array, error);
+
+	return r < 0 ? r : read_list(array, read_listed_image, ret, error);
+}
+
+static int read_sized_image(
+	struct json_object *object, struct image_record *record, struct error *error)
+{
+	int r = read_id(object, "Id", &record->id, error);
+
+	return r < 0 ? r : read_size(object, record, error);
+}
+
+int decode_image_sizes(
+	const char *data, size_t length, struct image_records *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	struct json_object *images;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r == 0)
+		r = json_optional(object, "Images", json_type_array, &images, error);
+	return r < 0 ? r : read_list(images, read_sized_image, ret, error);
 }
 
 static int read_layers(struct json_object *object, struct image_record *record, struct error *error)

@@ -343,6 +343,14 @@ static void set_size(
 	image->has_size = has_size;
 }
 
+void inventory_learn_size(struct inventory *inventory, const struct image_record *record)
+{
+	struct image *image = inventory_find_image(inventory, record->id);
+
+	if (image && !image->has_size)
+		set_size(inventory, image, record);
+}
+
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record)
 {
 	struct image *image = inventory_find_image(inventory, record->id);

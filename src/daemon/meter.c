@@ -37,6 +37,8 @@ void meter_take(struct meter *meter, struct engine_answer *answer)
 	meter->usage.space = space;
 	if (!answer)
 		return;
+	for (size_t i = 0; i < answer->images.count; i++)
+		inventory_learn_size(meter->inventory, &answer->images.items[i]);
 	meter->usage.known = answer->usage.known;
 	meter->usage.images = answer->usage.images;
 	meter->build_cache = answer->build_cache;

@@ -256,6 +256,19 @@ static bool retry_later(struct engine_call *call, const struct http_answer *answ
 	return true;
 }
 
+/* The containerd store counts what it has unpacked in lists alone. A measure has one in it. */
+static void set_sizes(struct engine_call *call, const struct http_answer *http_answer,
+	struct engine_answer *answer)
+{
+	_cleanup_error_ struct error why = {};
+
+	answer->image.has_size = false;
+	if (call->request == REQUEST_SYSTEM_DF &&
+		decode_image_sizes(http_answer->body, http_answer->length, &answer->images, &why) <
+			0)
+		log_debug("sizes of images: %s", why.message);
+}
+
 static void on_done(void *userdata, const struct http_answer *http_answer)
 {
 	struct engine_call *call = userdata;
@@ -276,9 +289,8 @@ static void on_done(void *userdata, const struct http_answer *http_answer)
 	} else if (call->decode(http_answer->body, http_answer->length, &answer, &error) < 0) {
 		fail_call(call, -EBADMSG, error.message);
 	} else {
-		/* The containerd store counts what it has unpacked in lists alone. */
 		if (call->engine->info.is_containerd)
-			answer.image.has_size = false;
+			set_sizes(call, http_answer, &answer);
 		answer_call(call, &answer);
 	}
 }

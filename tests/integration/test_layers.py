@@ -317,12 +317,17 @@ def test_b32_an_image_that_vanishes_between_list_and_inspect(watch: Watch,
     assert daemon.stop().ids == {second.id}
 
 
-def test_b24_sizes_of_the_containerd_store_are_in_lists_alone(daemon: Callable[..., Daemon],
-                                                              scripted: ScriptedEngine) -> None:
-    """Inspect leaves out what was unpacked: taken for all, it would let one image too many go."""
-    info = scripted.client.call("GET", "/info").json()
+def pass_for_containerd(engine: ScriptedEngine) -> None:
+    """It says that its images are in the containerd store."""
+    info = engine.client.call("GET", "/info").json()
     info["DriverStatus"] = [["driver-type", "io.containerd.snapshotter.v1"]]
-    scripted.script("GET", "/info", faults.reply(200, info))
+    engine.script("GET", "/info", faults.reply(200, info))
+
+
+def test_b24_inspect_tells_no_size_on_the_containerd_store(daemon: Callable[..., Daemon],
+                                                           scripted: ScriptedEngine) -> None:
+    """It leaves out what was unpacked: taken for all, it would let one image too many go."""
+    pass_for_containerd(scripted)
     made = daemon(scripted).start().wait_watching()
     image = pulled(scripted, "app")
     made.wait(lambda: made.control.call("GET", f"/v1/images/{image.id}").status == 200, "it")
@@ -330,3 +335,24 @@ def test_b24_sizes_of_the_containerd_store_are_in_lists_alone(daemon: Callable[.
     made.stop()
     made.start().wait_watching()
     assert made.control.image(image.id)["size"] == image.image.size
+
+
+@pytest.mark.parametrize("api", ["1.43", "1.51", "1.55"])
+def test_b24_a_measure_tells_sizes_on_the_containerd_store(
+        daemon: Callable[..., Daemon], scripted_engine: Callable[..., ScriptedEngine],
+        api: str) -> None:
+    """No list is needed to remove three images in one round."""
+    engine = scripted_engine(api_max=api)
+    pass_for_containerd(engine)
+    made = daemon(engine).start().wait_watching()
+    images = [pulled(engine, f"app{number}") for number in range(4)]
+    made.fence()
+    engine.forget_requests()
+    made.configure({"gc": {"max_total_size": "1500kB"}})
+    made.signal(signal.SIGHUP)
+    made.wait(lambda: present(engine, *images) == [False] * 3 + [True], "three removals")
+    made.fence()
+    asked = [each.method for each in engine.requests()
+             if each.matches("GET", "/system/df") or each.method == "DELETE"]
+    assert asked[:5] == ["GET", "DELETE", "DELETE", "DELETE", "GET"]
+    assert not engine.requests("GET", "/images/json")

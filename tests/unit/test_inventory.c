@@ -100,6 +100,22 @@ static void test_b26_a_size_that_was_told_outlives_answers_without(void **state)
 	assert_false(put_sized(*state, true, 0)->has_size);
 }
 
+static void test_b26_a_size_is_learned_where_none_is_known(void **state)
+{
+	struct inventory *inventory = *state;
+	struct image *image = put_sized(inventory, false, 0);
+	struct image_record record = { .id = image->id, .size = 7, .has_size = true };
+
+	inventory_learn_size(inventory, &record);
+	assert_int_equal(image_size_bounds(image).upper, 7);
+	record.size = 9;
+	inventory_learn_size(inventory, &record);
+	assert_int_equal(image_size_bounds(image).upper, 7);
+	record.id = (char *)world_id("other");
+	inventory_learn_size(inventory, &record);
+	assert_int_equal(HASH_COUNT(inventory->images), 1);
+}
+
 static void test_put_moves_a_reference_from_its_old_image(void **state)
 {
 	struct inventory *inventory = *state;
@@ -518,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_finish_takes_what_was_never_begun),
 		inventory_test(test_put_adds_and_updates),
 		inventory_test(test_b26_a_size_that_was_told_outlives_answers_without),
+		inventory_test(test_b26_a_size_is_learned_where_none_is_known),
 		inventory_test(test_put_moves_a_reference_from_its_old_image),
 		inventory_test(test_layers_are_facts_that_a_list_leaves_alone),
 		inventory_test(test_an_image_may_have_no_layers_at_all),

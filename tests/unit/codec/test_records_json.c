@@ -220,6 +220,44 @@ static void test_b32_a_list_cut_short_never_passes(void **state)
 	}
 }
 
+static void test_sizes_that_a_measure_tells(void **state)
+{
+	static const char *const names[] = { "system-df.json", "system-df-v1.51.json" };
+	static const char none[] = "{\"LayersSize\":0,\"Images\":null}";
+	_cleanup_(image_records_finish) struct image_records empty = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_(image_records_finish) struct image_records sizes = {};
+		size_t length;
+		_cleanup_free_ char *data = recorded_read("docker-29.7", names[i], &length);
+
+		assert_int_equal(decode_image_sizes(data, length, &sizes, NULL), 0);
+		assert_int_equal(sizes.count, 3);
+		assert_true(find_image(&sizes, "sha256:5c85f59a321e")->has_size);
+		assert_int_equal(find_image(&sizes, "sha256:5c85f59a321e")->size, 2233398);
+	}
+	assert_int_equal(decode_image_sizes(none, strlen(none), &empty, NULL), 0);
+	assert_int_equal(decode_image_sizes("{}", 2, &empty, NULL), 0);
+	assert_int_equal(empty.count, 0);
+}
+
+static void assert_sizes_refused(const char *text, const char *message)
+{
+	struct image_records sizes = { .count = 7 };
+	_cleanup_error_ struct error error = {};
+
+	assert_int_equal(decode_image_sizes(text, strlen(text), &sizes, &error), -EBADMSG);
+	assert_string_equal(error.message, message);
+	assert_int_equal(sizes.count, 7);
+}
+
+static void test_sizes_that_make_no_sense(void **state)
+{
+	assert_sizes_refused("[]", "not a JSON object but array");
+	assert_sizes_refused("{\"Images\":[{\"Size\":1}]}", "image 1: Id is missing");
+	assert_sizes_refused("{\"Images\":[{\"Id\":\"" ID "\"}]}", "image 1: Size is missing");
+}
+
 /* As GET /images/{name}/json answers, with what we read of it. */
 static const char inspected[] =
 	"{\"Id\":\"" ID "\",\"RepoTags\":[\"alpine:3.20\"],\"RepoDigests\":[\"alpine@" ID "\"],"
@@ -363,6 +401,8 @@ int main(void)
 		cmocka_unit_test(test_b32_names_of_another_type_are_no_missing_names),
 		cmocka_unit_test(test_b32_labels_of_another_type_are_no_missing_labels),
 		cmocka_unit_test(test_b32_a_list_cut_short_never_passes),
+		cmocka_unit_test(test_sizes_that_a_measure_tells),
+		cmocka_unit_test(test_sizes_that_make_no_sense),
 		cmocka_unit_test(test_an_inspected_image),
 		cmocka_unit_test(test_a_size_that_the_engine_has_not_computed),
 		cmocka_unit_test(test_b26_a_history),
