@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from engine_client import EngineClient
@@ -176,8 +177,12 @@ class RealEngine:
 
     kind = "real"
 
-    def __init__(self, name: str = INSTALLED, parent: str = "/var/tmp") -> None:
-        """Keeps its data in a directory of its own in PARENT."""
+    def __init__(self, name: str = INSTALLED, parent: str = "/var/tmp", *,
+                 hosts: tuple[str, ...] = (), options: dict[str, Any] | None = None) -> None:
+        """Keeps its data in a directory of its own in PARENT.
+
+        It listens at HOSTS as well, with these OPTIONS of its daemon.json.
+        """
         if os.geteuid() != 0:
             raise RigError("a real engine needs root (or --engine scripted)")
         self.name = name
@@ -194,9 +199,10 @@ class RealEngine:
         self.directory.chmod(0o711)
         for name in ("data", "exec"):
             (self.directory / name).mkdir()
-        (self.directory / "daemon.json").write_text(json.dumps(
-            {"features": {"containerd-snapshotter": True}} if self.store == "containerd" else {}))
         self.socket_path = self.directory / "docker.sock"
+        features = {"containerd-snapshotter": True} if self.store == "containerd" else {}
+        (self.directory / "daemon.json").write_text(json.dumps(
+            {"features": features, "hosts": [self.host, *hosts]} | (options or {})))
         self.client = EngineClient(self.socket_path)
         self._log = self.directory / "dockerd.log"
         self._cgroups = Cgroups(self.directory.name)

@@ -104,7 +104,6 @@ class Engine:
             "--data-root", str(directory / "data" / name),
             "--exec-root", str(directory / "exec"),
             "--pidfile", str(directory / "docker.pid"),
-            "--host", f"unix://{directory}/docker.sock",
             "--iptables=false", "--ip6tables=false", "--bridge=none",
         ], stdin=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
