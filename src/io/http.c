@@ -7,8 +7,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "io/tls.h"
+
 struct http_call {
 	struct http *http;
+	struct http_server server;
 	CURL *easy;
 	char error_text[CURL_ERROR_SIZE];
 	size_t max_body;
@@ -194,13 +197,21 @@ static int error_of(const struct http_call *call)
 	}
 }
 
-static const char *message_of(const struct http_call *call, int error)
+static char *message_of(const struct http_call *call, int error, int status)
 {
+	const char *text = *call->error_text ? call->error_text : curl_easy_strerror(call->result);
+	char *explained = NULL;
+	long connects = 0;
+
 	if (error == -EFBIG)
-		return "the answer is too large";
+		return xstrdup("the answer is too large");
 	if (call->result == CURLE_COULDNT_CONNECT && error != -ECONNREFUSED)
-		return strerror(-error);
-	return *call->error_text ? call->error_text : curl_easy_strerror(call->result);
+		return xstrdup(strerror(-error));
+	curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+	if (tls_is_used(&call->server))
+		explained =
+			tls_explain(&call->server, call->result, text, connects > 0 && status == 0);
+	return explained ? explained : xstrdup(text);
 }
 
 static void finish(struct http_call *call)
@@ -209,12 +220,14 @@ static void finish(struct http_call *call)
 	struct curl_header *header;
 	http_done_fn done = call->done;
 	void *userdata = call->userdata;
+	_cleanup_free_ char *message = NULL;
 	long status = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	answer.status = (int)status;
 	if (answer.error < 0)
-		answer.message = message_of(call, answer.error);
+		message = message_of(call, answer.error, answer.status);
+	answer.message = message;
 	if (call->body.count > 0) {
 		call->body.items[call->body.count] = '\0';
 		answer.body = call->body.items;
@@ -317,14 +330,8 @@ static void set_server(CURL *easy, const struct http_server *server)
 		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, server->unix_socket);
 	else
 		curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, server->tls_verify ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, server->tls_verify ? 2L : 0L);
-	if (server->tls_ca)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, server->tls_ca);
-	if (server->tls_cert)
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, server->tls_cert);
-	if (server->tls_key)
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, server->tls_key);
+	if (tls_is_used(server))
+		tls_set_up(easy, server);
 }
 
 struct http_call *http_start(
@@ -337,6 +344,7 @@ struct http_call *http_start(
 	if (!easy)
 		abort();
 	call->http = http;
+	call->server = *server;
 	call->easy = easy;
 	call->max_body = request->max_body;
 	call->done = request->done;
