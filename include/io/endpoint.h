@@ -12,7 +12,7 @@ struct endpoint {
 	char *url; /* for people: "unix:///var/run/docker.sock", "tcp://host:2376" */
 	char *source; /* who said so: "--host", "DOCKER_HOST", "the context \"x\"" … */
 	char *unix_socket; /* path, or NULL */
-	char *base_url; /* "http://localhost", "https://host:2376" */
+	char *base_url; /* "http://localhost", "https://host:2376", "http://host:80/prefix" */
 	bool tls_verify;
 	char *tls_ca, *tls_cert, *tls_key; /* paths, or NULL */
 	char *api_version; /* pinned by DOCKER_API_VERSION, or NULL */
@@ -30,14 +30,19 @@ void endpoint_finish(struct endpoint *endpoint);
 
 /*
  * Finds the engine. A Unix socket need not be there yet. Returns 0, or -EINVAL with *error for an
- * address or a context that is not understood, ssh:// included, and *ret untouched.
+ * address or a context that is not understood, ssh:// included, which names who said so; *ret is
+ * untouched then.
  */
 int endpoint_find(const struct endpoint_settings *settings, struct endpoint *ret,
 	struct error *error) _warn_unused_;
 
 /*
  * Understands one address. tls: a tcp:// address without a word of its own is meant with TLS, and
- * has port 2376 instead of 2375. Returns 0 or -EINVAL with *error.
+ * has port 2376 instead of 2375. A path is what a proxy has put before all of the engine's own.
+ * Returns 0 or -EINVAL with *error.
  */
 int endpoint_parse(
 	const char *url, bool tls, struct endpoint *ret, struct error *error) _warn_unused_;
+
+/* A warning if the private key that will be used can be read by anybody, or NULL. Caller frees. */
+char *endpoint_warn_of_key(const struct endpoint *endpoint) _warn_unused_;

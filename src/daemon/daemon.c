@@ -461,7 +461,10 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 		.connect = daemon->settings.connect_timeout,
 		.request = daemon->settings.request_timeout,
 	};
+	_cleanup_free_ char *warning = endpoint_warn_of_key(endpoint);
 
+	if (warning)
+		log_warning("%s", warning);
 	observe_now(&daemon->ledger);
 	leave_engine(daemon);
 	event_stream_stop(daemon->stream);

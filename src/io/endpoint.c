@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static int parse_unix(const char *path, struct endpoint *ret, struct error *erro
 	return 0;
 }
 
-/* "host", "host:port", "[::1]:port", with a path that does not matter behind it. */
+/* "host", "host:port", "[::1]:port", and perhaps a path behind which a proxy has the engine. */
 static int parse_tcp(const char *scheme, const char *address, bool tls, struct endpoint *ret,
 	struct error *error)
 {
@@ -53,8 +54,9 @@ static int parse_tcp(const char *scheme, const char *address, bool tls, struct e
 	const char *bracket = strchr(host, ']');
 	const char *colon = strchr(bracket ? bracket : host, ':');
 	const char *port = tls ? "2376" : "2375";
+	_cleanup_free_ char *path = xstrdup(address + strlen(host));
 
-	if (!*host || colon == host || strpbrk(host, "@ ?#")) {
+	if (!*host || colon == host || strpbrk(address, "@ ?#")) {
 		error_set(error, "%s://%s: not a host and a port", scheme, address);
 		return -EINVAL;
 	}
@@ -64,9 +66,12 @@ static int parse_tcp(const char *scheme, const char *address, bool tls, struct e
 		error_set(error, "%s://%s: not a port: %s", scheme, address, colon + 1);
 		return -EINVAL;
 	}
-	ret->base_url = xasprintf(
-		"http%s://%s%s%s", tls ? "s" : "", host, colon ? "" : ":", colon ? "" : port);
-	ret->url = xasprintf("%s://%s%s%s", scheme, host, colon ? "" : ":", colon ? "" : port);
+	while (*path && path[strlen(path) - 1] == '/')
+		path[strlen(path) - 1] = '\0';
+	ret->base_url = xasprintf("http%s://%s%s%s%s", tls ? "s" : "", host, colon ? "" : ":",
+		colon ? "" : port, path);
+	ret->url =
+		xasprintf("%s://%s%s%s%s", scheme, host, colon ? "" : ":", colon ? "" : port, path);
 	return 0;
 }
 
@@ -128,11 +133,12 @@ static int find_context_name(const char *directory, char **ret, struct error *er
 	return 0;
 }
 
+/* One that cannot be read is not passed over: it is told when it is wanted. */
 static char *existing(const char *directory, const char *name)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s", directory, name);
 
-	return access(path, R_OK) == 0 ? TAKE_PTR(path) : NULL;
+	return access(path, F_OK) == 0 || errno == EACCES ? TAKE_PTR(path) : NULL;
 }
 
 static void take_certificates(struct endpoint *endpoint, const char *directory)
@@ -142,26 +148,33 @@ static void take_certificates(struct endpoint *endpoint, const char *directory)
 	endpoint->tls_key = existing(directory, "key.pem");
 }
 
-static int use_context(const char *directory, const char *folder,
-	const struct docker_context *context, struct endpoint *ret, struct error *error)
+static bool has_certificates(const struct endpoint_settings *settings)
 {
-	_cleanup_free_ char *tls = xasprintf("%s/contexts/tls/%s/docker", directory, folder);
-	int r;
+	return *settings->tls_ca || *settings->tls_cert;
+}
+
+static int use_context(const char *directory, const char *folder,
+	const struct docker_context *context, const struct endpoint_settings *settings,
+	struct endpoint *ret, struct error *error)
+{
+	_cleanup_free_ char *certificates =
+		xasprintf("%s/contexts/tls/%s/docker", directory, folder);
+	bool tls = context->skip_tls_verify || has_certificates(settings);
 
 	if (!context->host) {
 		error_set(error, "the context \"%s\" has no docker endpoint", context->name);
 		return -EINVAL;
 	}
-	take_certificates(ret, tls);
-	r = endpoint_parse(context->host, ret->tls_ca || ret->tls_cert, ret, error);
-	ret->tls_verify = !context->skip_tls_verify;
+	take_certificates(ret, certificates);
+	tls = tls || ret->tls_ca || ret->tls_cert || ret->tls_key;
+	ret->tls_verify = settings->tls_verify && !context->skip_tls_verify;
 	ret->source = xasprintf("the docker context \"%s\"", context->name);
-	return r;
+	return endpoint_parse(context->host, tls, ret, error);
 }
 
 /* Contexts are in folders named by a hash of their name; the name stands inside, too. */
-static int find_context(
-	const char *directory, const char *name, struct endpoint *ret, struct error *error)
+static int find_context(const char *directory, const char *name,
+	const struct endpoint_settings *settings, struct endpoint *ret, struct error *error)
 {
 	_cleanup_free_ char *meta = xasprintf("%s/contexts/meta", directory);
 	DIR *folders = opendir(meta);
@@ -180,7 +193,7 @@ static int find_context(
 			!streq(context.name, name))
 			continue;
 		found = true;
-		r = use_context(directory, folder->d_name, &context, ret, error);
+		r = use_context(directory, folder->d_name, &context, settings, ret, error);
 	}
 	if (folders)
 		closedir(folders);
@@ -198,6 +211,9 @@ static bool take_tls_environment(struct endpoint *endpoint)
 
 	if (verify || path)
 		take_certificates(endpoint, path ? path : directory);
+	/* As docker has it: who asks for verification must say whom to trust. */
+	if (verify && !endpoint->tls_ca)
+		endpoint->tls_ca = xasprintf("%s/ca.pem", path ? path : directory);
 	return verify;
 }
 
@@ -207,9 +223,8 @@ static int use_address(const char *url, const char *source,
 	bool tls = take_tls_environment(ret);
 
 	ret->tls_verify = tls || settings->tls_verify;
-	tls = tls || *settings->tls_ca || *settings->tls_cert;
 	ret->source = xstrdup(source);
-	return endpoint_parse(url, tls, ret, error);
+	return endpoint_parse(url, tls || has_certificates(settings), ret, error);
 }
 
 /* The sockets that engines make, the first that is there; docker's own if none is. */
@@ -250,7 +265,7 @@ static int find(
 	if (r < 0)
 		return r;
 	if (context)
-		return find_context(directory, context, endpoint, error);
+		return find_context(directory, context, settings, endpoint, error);
 	return use_socket(endpoint, error);
 }
 
@@ -266,11 +281,15 @@ int endpoint_find(
 	const struct endpoint_settings *settings, struct endpoint *ret, struct error *error)
 {
 	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_error_ struct error why = {};
 	const char *version = environment_get("DOCKER_API_VERSION");
-	int r = find(settings, &endpoint, error);
+	int r = find(settings, &endpoint, &why);
 
-	if (r < 0)
+	if (r < 0) {
+		error_set(error, "%s%s%s", endpoint.source ? endpoint.source : "",
+			endpoint.source ? ": " : "", why.message);
 		return r;
+	}
 	override_path(&endpoint.tls_ca, settings->tls_ca);
 	override_path(&endpoint.tls_cert, settings->tls_cert);
 	override_path(&endpoint.tls_key, settings->tls_key);
@@ -279,4 +298,14 @@ int endpoint_find(
 	*ret = endpoint;
 	endpoint = (struct endpoint){};
 	return 0;
+}
+
+char *endpoint_warn_of_key(const struct endpoint *endpoint)
+{
+	bool is_used = strncmp(endpoint->base_url, "https:", 6) == 0 && endpoint->tls_key;
+	struct stat st;
+
+	if (!is_used || stat(endpoint->tls_key, &st) < 0 || !(st.st_mode & S_IROTH))
+		return NULL;
+	return xasprintf("anybody can read our private key: chmod 600 %s", endpoint->tls_key);
 }

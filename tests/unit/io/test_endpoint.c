@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The sockets that this test says are there. */
@@ -193,6 +194,45 @@ static void test_a_context_without_certificates_is_plain(void **state)
 	assert_null(endpoint.tls_ca);
 }
 
+/* The context `bare`, which has no certificates, with this in its endpoint. */
+static struct endpoint find_bare_context(
+	void **state, const char *more, const struct endpoint_settings *settings)
+{
+	_cleanup_free_ char *docker = scratch_path(*state, ".docker");
+	_cleanup_free_ char *meta = xasprintf("{\"Name\":\"bare\",\"Endpoints\":{\"docker\":"
+					      "{\"Host\":\"tcp://r\"%s}}}",
+		more);
+
+	write_in(docker, "contexts/meta/" OTHER "/meta.json", meta);
+	setenv("DOCKER_CONTEXT", "bare", 1);
+	return find(settings);
+}
+
+static void test_a_context_that_skips_verification_means_tls(void **state)
+{
+	/* So does docker: Get "https://…". */
+	_cleanup_(endpoint_finish) struct endpoint endpoint =
+		find_bare_context(state, ",\"SkipTLSVerify\":true", &nothing);
+
+	assert_string_equal(endpoint.base_url, "https://r:2376");
+	assert_false(endpoint.tls_verify);
+}
+
+static void test_configured_certificates_hold_for_a_context(void **state)
+{
+	struct endpoint_settings settings = nothing;
+	_cleanup_(endpoint_finish) struct endpoint endpoint = {}, unverified = {};
+
+	settings.tls_ca = "/my/ca.pem";
+	endpoint = find_bare_context(state, "", &settings);
+	assert_string_equal(endpoint.base_url, "https://r:2376");
+	assert_string_equal(endpoint.tls_ca, "/my/ca.pem");
+	assert_true(endpoint.tls_verify);
+	settings.tls_verify = false;
+	unverified = find(&settings);
+	assert_false(unverified.tls_verify);
+}
+
 static void test_the_default_context_is_none(void **state)
 {
 	_cleanup_free_ char *docker = scratch_path(*state, ".docker");
@@ -221,7 +261,7 @@ static void test_contexts_that_are_of_no_use(void **state)
 	assert_error(&nothing, "the context \"remote\" has no docker endpoint");
 	write_in(docker, "contexts/meta/" REMOTE "/meta.json",
 		"{\"Name\":\"remote\",\"Endpoints\":{\"docker\":{\"Host\":\"ssh://u@h\"}}}");
-	assert_error(&nothing, "ssh:// is not supported");
+	assert_error(&nothing, "the docker context \"remote\": ssh://u@h: ssh:// is not supported");
 	/* DOCKER_HOST has nothing to do with it. */
 	setenv("DOCKER_HOST", "tcp://h:1", 1);
 	assert_found(&nothing, "tcp://h:1", "DOCKER_HOST");
@@ -232,11 +272,11 @@ static void test_addresses_that_make_no_sense_are_told(void **state)
 	struct endpoint_settings settings = nothing;
 
 	settings.host = "ssh://h";
-	assert_error(&settings, "ssh:// is not supported");
+	assert_error(&settings, "engine.host: ssh://h: ssh:// is not supported");
 	settings.option = "unix://x";
-	assert_error(&settings, "must begin with /");
+	assert_error(&settings, "--host: unix://x: the path of a socket must begin with /");
 	setenv("DOCKER_HOST", "fd://", 1);
-	assert_error(&nothing, "is not understood");
+	assert_error(&nothing, "DOCKER_HOST: fd://: fd:// is not understood");
 }
 
 static void test_tls_by_the_environment(void **state)
@@ -270,6 +310,35 @@ static void test_certificates_are_in_the_docker_folder_by_default(void **state)
 	endpoint = find(&nothing);
 	assert_string_equal(endpoint.base_url, "https://h:1");
 	assert_string_equal(endpoint.tls_key, key);
+}
+
+static void test_who_verifies_must_have_an_authority(void **state)
+{
+	_cleanup_free_ char *ca = scratch_path(*state, "ca.pem");
+	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+
+	/* So with docker: "open …/ca.pem: no such file or directory". */
+	setenv("DOCKER_HOST", "tcp://h:1", 1);
+	setenv("DOCKER_TLS_VERIFY", "1", 1);
+	setenv("DOCKER_CERT_PATH", *state, 1);
+	endpoint = find(&nothing);
+	assert_string_equal(endpoint.tls_ca, ca);
+}
+
+static void test_a_key_that_anybody_can_read(void **state)
+{
+	_cleanup_free_ char *key = scratch_path(*state, "key.pem"), *warning = NULL;
+	struct endpoint endpoint = { .base_url = "https://h:1", .tls_key = key };
+
+	assert_null(endpoint_warn_of_key(&endpoint)); /* nor is it there */
+	write_in(*state, "key.pem", "key");
+	assert_int_equal(chmod(key, 0640), 0);
+	assert_null(endpoint_warn_of_key(&endpoint));
+	assert_int_equal(chmod(key, 0644), 0);
+	warning = endpoint_warn_of_key(&endpoint);
+	assert_non_null(strstr(warning, key));
+	endpoint.base_url = "http://localhost";
+	assert_null(endpoint_warn_of_key(&endpoint)); /* nor is it used */
 }
 
 static void test_an_empty_tls_variable_is_unset(void **state)
@@ -362,11 +431,15 @@ int main(void)
 		endpoint_test(test_a_context_brings_its_certificates),
 		endpoint_test(test_a_context_may_skip_verification),
 		endpoint_test(test_a_context_without_certificates_is_plain),
+		endpoint_test(test_a_context_that_skips_verification_means_tls),
+		endpoint_test(test_configured_certificates_hold_for_a_context),
 		endpoint_test(test_the_default_context_is_none),
 		endpoint_test(test_contexts_that_are_of_no_use),
 		endpoint_test(test_addresses_that_make_no_sense_are_told),
 		endpoint_test(test_tls_by_the_environment),
 		endpoint_test(test_certificates_are_in_the_docker_folder_by_default),
+		endpoint_test(test_who_verifies_must_have_an_authority),
+		endpoint_test(test_a_key_that_anybody_can_read),
 		endpoint_test(test_an_empty_tls_variable_is_unset),
 		endpoint_test(test_a_path_for_certificates_alone_asks_for_no_tls),
 		endpoint_test(test_a_path_for_certificates_alone_switches_no_verification_off),

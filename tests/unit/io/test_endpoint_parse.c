@@ -22,6 +22,10 @@ static void test_addresses(void **state)
 		{ "tcp://h:1234", false, "tcp://h:1234", NULL, "http://h:1234" },
 		{ "tcp://h:1234", true, "tcp://h:1234", NULL, "https://h:1234" },
 		{ "tcp://h:1234/", false, "tcp://h:1234", NULL, "http://h:1234" },
+		/* Behind a proxy, as docker has it. */
+		{ "tcp://h:1/a/b/", false, "tcp://h:1/a/b", NULL, "http://h:1/a/b" },
+		{ "https://h/a", false, "https://h:2376/a", NULL, "https://h:2376/a" },
+		{ "tcp://h//", false, "tcp://h:2375", NULL, "http://h:2375" },
 		{ "tcp://[::1]", false, "tcp://[::1]:2375", NULL, "http://[::1]:2375" },
 		{ "tcp://[::1]:99", true, "tcp://[::1]:99", NULL, "https://[::1]:99" },
 		{ "http://h", false, "http://h:2375", NULL, "http://h:2375" },
@@ -70,6 +74,7 @@ static void test_what_is_no_address(void **state)
 	assert_refused("tcp:///path", "tcp:///path: not a host and a port");
 	assert_refused("tcp://u@h:1", "tcp://u@h:1: not a host and a port");
 	assert_refused("tcp://h?x", "tcp://h?x: not a host and a port");
+	assert_refused("tcp://h/a?x", "tcp://h/a?x: not a host and a port");
 	assert_refused("tcp://h h", "tcp://h h: not a host and a port");
 	assert_refused("tcp://h:", "tcp://h:: not a port: ");
 	assert_refused("tcp://h:port", "tcp://h:port: not a port: port");
