@@ -1,12 +1,18 @@
-"""Certificates of the tests' own, made by openssl as an administrator would."""
+"""Certificates and addresses of the tests' own; openssl makes them, as an administrator would."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+
+def loopback(number: int) -> str:
+    """An address of this process's own, on which all ports are free: 127.x.y.NUMBER."""
+    return f"127.{os.getpid() >> 8 & 255}.{os.getpid() & 255}.{number}"
 
 
 def _openssl(*arguments: str | Path) -> None:

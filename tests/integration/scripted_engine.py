@@ -99,6 +99,7 @@ class ScriptedEngine:
 
     def __init__(self, directory: Path, *, api_max: str = "1.41", api_min: str = "1.12",
                  engine_id: str = "SCRI:PTED:ENGI:NE01", tcp: bool = False,
+                 tcp_address: tuple[str, int] = ("127.0.0.1", 0),
                  filters_events: bool = True) -> None:
         self.socket_path = directory / "docker.sock"
         self.root = directory / "docker-root"
@@ -111,7 +112,7 @@ class ScriptedEngine:
         self.model = Model(self.log.publish)
         self.client = EngineClient(self.socket_path)
         self._tcp = tcp
-        self._tcp_port = 0
+        self._tcp_address = tcp_address
         self._requests: list[Request] = []
         self._scripts: list[Script] = []
         self._lock = threading.Lock()
@@ -132,14 +133,15 @@ class ScriptedEngine:
 
     @property
     def tcp_host(self) -> str:
-        return f"tcp://127.0.0.1:{self._tcp_port}"
+        host, port = self._tcp_address
+        return f"tcp://{host}:{port}"
 
     def start(self) -> None:
         self.stopping = threading.Event()
         self._servers = [_UnixServer(str(self.socket_path), self)]
         if self._tcp:
-            server = _TcpServer(("127.0.0.1", self._tcp_port), self)
-            self._tcp_port = server.server_address[1]
+            server = _TcpServer(self._tcp_address, self)
+            self._tcp_address = self._tcp_address[0], server.server_address[1]
             self._servers.append(server)
         for server in self._servers:
             threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -167,9 +167,3 @@ def test_version(daemon: MakeDaemon) -> None:
         done = made.run(option)
         assert done.returncode == 0
         assert done.stdout.startswith("dockergcd ")
-
-
-def test_an_ssh_engine_gets_a_clear_error(daemon: MakeDaemon) -> None:
-    done = daemon("ssh://somebody@somewhere").run("--foreground", "--once")
-    assert done.returncode not in (0, 2)
-    assert "ssh" in done.stderr
