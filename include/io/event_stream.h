@@ -26,7 +26,10 @@ struct event_stream_handler {
 	void (*broken)(void *userdata);
 	/* It goes on as if nothing had been. */
 	void (*resumed)(void *userdata);
-	/* No engine, for people why. Told once until it is watching again; retries go on. */
+	/*
+	 * No engine, for people why. Told once until it is watching again, and once more when the
+	 * reason has become another one and stays; retries go on.
+	 */
 	void (*away)(void *userdata, const char *why);
 };
 

@@ -12,6 +12,8 @@
 #define EVENT_MAX ((size_t)1 << 20)
 #define RETRY_FIRST (NSEC_PER_SEC / 4)
 #define RETRY_MAX (30 * NSEC_PER_SEC)
+/* A reason that is another one is told when tries are so far apart. */
+#define RETELL_DELAY (4 * NSEC_PER_SEC)
 #define RESUME_DELAY (50 * NSEC_PER_MSEC)
 #define RESUME_DELAY_MAX NSEC_PER_SEC
 /* The engine replays at once what it has; its last event is back within this or not at all. */
@@ -45,7 +47,8 @@ struct event_stream {
 	bool fresh; /* it brought an event that was not known before */
 	unsigned stale; /* so many streams in a row brought none, and went at once */
 	nsec_t delay; /* before the next try */
-	bool told_away; /* the handler knows */
+	char *told; /* why it is away, as the handler knows; NULL: it is not */
+	char *failed; /* of what the last try failed */
 	struct event_stream_counters counters;
 };
 
@@ -94,8 +97,24 @@ static void watch_socket(struct event_stream *stream)
 		stream->socket_watch = NULL; /* no inotify to be had: retries will do */
 }
 
+/* While an engine restarts, reasons come and go. One that stays is news. */
+static bool is_news(const struct event_stream *stream, const char *why)
+{
+	return !stream->told ||
+		(stream->delay >= RETELL_DELAY && streq(stream->failed, why) &&
+			!streq(stream->told, why));
+}
+
+static void set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = value ? xstrdup(value) : NULL;
+}
+
 static void go_away(struct event_stream *stream, const char *why)
 {
+	bool news;
+
 	close_stream(stream);
 	stream->state = STREAM_AWAY;
 	watch_socket(stream);
@@ -103,9 +122,11 @@ static void go_away(struct event_stream *stream, const char *why)
 	log_debug("no engine, next try in at most %lld ms: %s",
 		(long long)(MIN(stream->delay * 5 / 4, RETRY_MAX) / NSEC_PER_MSEC), why);
 	stream->delay = MIN(stream->delay * 2, RETRY_MAX);
-	if (stream->told_away)
+	news = is_news(stream, why);
+	set_text(&stream->failed, why);
+	if (!news)
 		return;
-	stream->told_away = true;
+	set_text(&stream->told, why);
 	stream->handler.away(stream->userdata, why);
 }
 
@@ -114,7 +135,7 @@ static void start_watching(struct event_stream *stream)
 	path_watch_destroy(TAKE_PTR(stream->socket_watch));
 	evtimer_del(stream->timer);
 	stream->state = STREAM_WATCHING;
-	stream->told_away = false;
+	set_text(&stream->told, NULL);
 	stream->delay = RETRY_FIRST;
 }
 
@@ -291,6 +312,8 @@ void event_stream_destroy(struct event_stream *stream)
 	event_stream_stop(stream);
 	event_free(stream->timer);
 	lines_finish(&stream->lines);
+	free(stream->told);
+	free(stream->failed);
 	free(stream);
 }
 
@@ -298,7 +321,7 @@ void event_stream_start(struct event_stream *stream)
 {
 	stream->last = stream->known = 0;
 	stream->delay = RETRY_FIRST;
-	stream->told_away = false;
+	set_text(&stream->told, NULL);
 	connect_engine(stream);
 }
 
