@@ -29,7 +29,7 @@ from scripted_engine import ScriptedEngine
 
 
 NEEDS = {
-    "scripted": {"real"},
+    "scripted": {"real", "secured"},
     **dict.fromkeys((INSTALLED, *NAMES), {"scripted", "scripted_engine"}),
 }
 """The fixtures of engines that were not asked for."""
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needed = set(getattr(item, "fixturenames", ()))
         marks = {each for mark in item.iter_markers("needs") for each in mark.args}
         if (unwanted & needed or lacks & marks or
-                wanted in NAMES and not {"real", "engine", "restartable"} & needed):
+                wanted in NAMES and not {"real", "secured", "engine", "restartable"} & needed):
             dropped.append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
