@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codec/engine_address.h"
 #include "daemon/daemon.h"
 #include "io/detach.h"
-#include "io/endpoint.h"
 #include "io/files.h"
 #include "io/service.h"
 #include "io/settings_file.h"
@@ -224,14 +224,15 @@ int main(int argc, char **argv)
 	struct command_line line = {};
 	_cleanup_(settings_finish) struct settings settings = {};
 	_cleanup_strings_ struct strings errors = {};
-	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_(engine_address_finish) struct engine_address address = {};
 	_cleanup_error_ struct error error = {};
 	_cleanup_free_ char *name = NULL, *text = NULL;
 	int code = parse_command_line(argc, argv, &line);
 
 	if (code >= 0)
 		return code;
-	if (line.options.host && endpoint_parse(line.options.host, false, &endpoint, &error) < 0)
+	if (line.options.host &&
+		engine_address_parse(line.options.host, false, &address, &error) < 0)
 		return complain("--host", error.message);
 	line.options.load_settings = load_settings;
 	line.options.ready = on_ready;

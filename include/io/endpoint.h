@@ -36,13 +36,5 @@ void endpoint_finish(struct endpoint *endpoint);
 int endpoint_find(const struct endpoint_settings *settings, struct endpoint *ret,
 	struct error *error) _warn_unused_;
 
-/*
- * Understands one address. tls: a tcp:// address without a word of its own is meant with TLS, and
- * has port 2376 instead of 2375. A path is what a proxy has put before all of the engine's own.
- * Returns 0 or -EINVAL with *error.
- */
-int endpoint_parse(
-	const char *url, bool tls, struct endpoint *ret, struct error *error) _warn_unused_;
-
 /* A warning if the private key that will be used can be read by anybody, or NULL. Caller frees. */
 char *endpoint_warn_of_key(const struct endpoint *endpoint) _warn_unused_;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/engine_address.h"
 #include "codec/listen_address.h"
 #include "codec/settings_value.h"
 #include "core/rules.h"
@@ -156,21 +157,15 @@ static void read_group(struct reading *reading, config_setting_t *group, const c
 	}
 }
 
-/* What is wrong with an address at first sight; the rest shows when it is used. */
 static void check_host(struct reading *reading, const config_t *config)
 {
-	static const char *const schemes[] = { "unix", "tcp", "http", "https" };
-	const char *host = reading->settings->engine_host, *separator = strstr(host, "://");
+	_cleanup_(engine_address_finish) struct engine_address address = {};
+	_cleanup_error_ struct error error = {};
+	const char *host = reading->settings->engine_host;
 
-	for (size_t i = 0; separator && i < ARRAY_SIZE(schemes); i++)
-		if (strlen(schemes[i]) == (size_t)(separator - host) &&
-			strncmp(host, schemes[i], strlen(schemes[i])) == 0)
-			return;
-	if (separator)
-		settings_complain(reading, config_lookup(config, "engine.host"),
-			"engine.host: \"%s\": must begin with unix://, tcp://, http:// or https:// "
-			"(for ssh://, forward the engine's socket by ssh -L)",
-			host);
+	if (*host && engine_address_parse(host, false, &address, &error) < 0)
+		settings_complain(reading, config_lookup(config, "engine.host"), "engine.host: %s",
+			error.message);
 }
 
 static void check_metrics_listen(struct reading *reading, const config_t *config)

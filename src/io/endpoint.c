@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "codec/docker_config.h"
+#include "codec/engine_address.h"
 #include "io/files.h"
 
 #define DEFAULT_SOCKET "/var/run/docker.sock"
@@ -27,78 +27,16 @@ void endpoint_finish(struct endpoint *endpoint)
 	*endpoint = (struct endpoint){};
 }
 
-static int parse_unix(const char *path, struct endpoint *ret, struct error *error)
+static int take_address(const char *url, bool tls, struct endpoint *ret, struct error *error)
 {
-	struct sockaddr_un address;
+	struct engine_address address = {};
 
-	if (*path != '/') {
-		error_set(error, "unix://%s: the path of a socket must begin with /", path);
+	if (engine_address_parse(url, tls, &address, error) < 0)
 		return -EINVAL;
-	}
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		error_set(error, "unix://%s: the path of a socket may have %zu characters at most",
-			path, sizeof(address.sun_path) - 1);
-		return -EINVAL;
-	}
-	ret->unix_socket = xstrdup(path);
-	ret->base_url = xstrdup("http://localhost");
-	ret->url = xasprintf("unix://%s", path);
+	ret->url = address.url;
+	ret->unix_socket = address.unix_socket;
+	ret->base_url = address.base_url;
 	return 0;
-}
-
-/* "host", "host:port", "[::1]:port", and perhaps a path behind which a proxy has the engine. */
-static int parse_tcp(const char *scheme, const char *address, bool tls, struct endpoint *ret,
-	struct error *error)
-{
-	_cleanup_free_ char *host = xstrndup(address, strcspn(address, "/"));
-	const char *bracket = strchr(host, ']');
-	const char *colon = strchr(bracket ? bracket : host, ':');
-	const char *port = tls ? "2376" : "2375";
-	_cleanup_free_ char *path = xstrdup(address + strlen(host));
-
-	if (!*host || colon == host || strpbrk(address, "@ ?#")) {
-		error_set(error, "%s://%s: not a host and a port", scheme, address);
-		return -EINVAL;
-	}
-	if (colon &&
-		(!colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-			strlen(colon + 1) > 5 || atoi(colon + 1) > 65535)) {
-		error_set(error, "%s://%s: not a port: %s", scheme, address, colon + 1);
-		return -EINVAL;
-	}
-	while (*path && path[strlen(path) - 1] == '/')
-		path[strlen(path) - 1] = '\0';
-	ret->base_url = xasprintf("http%s://%s%s%s%s", tls ? "s" : "", host, colon ? "" : ":",
-		colon ? "" : port, path);
-	ret->url =
-		xasprintf("%s://%s%s%s%s", scheme, host, colon ? "" : ":", colon ? "" : port, path);
-	return 0;
-}
-
-int endpoint_parse(const char *url, bool tls, struct endpoint *ret, struct error *error)
-{
-	const char *separator = strstr(url, "://");
-	_cleanup_free_ char *scheme =
-		separator ? xstrndup(url, (size_t)(separator - url)) : xstrdup("tcp");
-	const char *rest = separator ? separator + 3 : url;
-
-	if (streq(scheme, "unix"))
-		return parse_unix(rest, ret, error);
-	if (streq(scheme, "tcp"))
-		return parse_tcp(scheme, rest, tls, ret, error);
-	if (streq(scheme, "http") || streq(scheme, "https"))
-		return parse_tcp(scheme, rest, streq(scheme, "https"), ret, error);
-	if (streq(scheme, "ssh"))
-		error_set(error,
-			"%s: ssh:// is not supported. Forward the engine's socket instead: "
-			"ssh -nNT -L /run/user/UID/remote-docker.sock:/var/run/docker.sock HOST, "
-			"then use unix:///run/user/UID/remote-docker.sock",
-			url);
-	else
-		error_set(error,
-			"%s: %s:// is not understood: use unix://, tcp://, http:// or https://",
-			url, scheme);
-	return -EINVAL;
 }
 
 /* ${DOCKER_CONFIG:-~/.docker} */
@@ -169,7 +107,20 @@ static int use_context(const char *directory, const char *folder,
 	tls = tls || ret->tls_ca || ret->tls_cert || ret->tls_key;
 	ret->tls_verify = settings->tls_verify && !context->skip_tls_verify;
 	ret->source = xasprintf("the docker context \"%s\"", context->name);
-	return endpoint_parse(context->host, tls, ret, error);
+	return take_address(context->host, tls, ret, error);
+}
+
+static int read_context(const char *path, struct docker_context *ret, struct error *error)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t length;
+	int r = file_read(path, CONFIG_MAX, &data, &length);
+
+	if (r < 0) {
+		error_set(error, "%s", strerror(-r));
+		return r;
+	}
+	return decode_docker_context(data, length, ret, error);
 }
 
 /* Contexts are in folders named by a hash of their name; the name stands inside, too. */
@@ -177,6 +128,7 @@ static int find_context(const char *directory, const char *name,
 	const struct endpoint_settings *settings, struct endpoint *ret, struct error *error)
 {
 	_cleanup_free_ char *meta = xasprintf("%s/contexts/meta", directory);
+	_cleanup_free_ char *damaged = NULL;
 	DIR *folders = opendir(meta);
 	struct dirent *folder;
 	bool found = false;
@@ -185,12 +137,15 @@ static int find_context(const char *directory, const char *name,
 	while (!found && folders && (folder = readdir(folders))) {
 		_cleanup_free_ char *path = xasprintf("%s/%s/meta.json", meta, folder->d_name);
 		_cleanup_(docker_context_finish) struct docker_context context = {};
-		_cleanup_free_ char *data = NULL;
-		size_t length;
+		_cleanup_error_ struct error why = {};
 
-		if (file_read(path, CONFIG_MAX, &data, &length) < 0 ||
-			decode_docker_context(data, length, &context, NULL) < 0 ||
-			!streq(context.name, name))
+		if (*folder->d_name == '.')
+			continue;
+		if (read_context(path, &context, &why) < 0) {
+			free(damaged);
+			damaged = xasprintf(" (%s: %s)", path, why.message);
+		}
+		if (!streq(context.name, name))
 			continue;
 		found = true;
 		r = use_context(directory, folder->d_name, &context, settings, ret, error);
@@ -198,7 +153,8 @@ static int find_context(const char *directory, const char *name,
 	if (folders)
 		closedir(folders);
 	if (!found)
-		error_set(error, "there is no docker context \"%s\" in %s", name, meta);
+		error_set(error, "there is no docker context \"%s\" in %s%s", name, meta,
+			damaged ? damaged : "");
 	return r;
 }
 
@@ -224,7 +180,7 @@ static int use_address(const char *url, const char *source,
 
 	ret->tls_verify = tls || settings->tls_verify;
 	ret->source = xstrdup(source);
-	return endpoint_parse(url, tls || has_certificates(settings), ret, error);
+	return take_address(url, tls || has_certificates(settings), ret, error);
 }
 
 /* The sockets that engines make, the first that is there; docker's own if none is. */
@@ -233,6 +189,7 @@ static int use_socket(struct endpoint *ret, struct error *error)
 	static const char *const fixed[] = { DEFAULT_SOCKET, "/run/podman/podman.sock" };
 	const char *runtime = environment_get("XDG_RUNTIME_DIR");
 	_cleanup_strings_ struct strings paths = {};
+	_cleanup_free_ char *url = NULL;
 
 	if (runtime)
 		strings_addf(&paths, "%s/docker.sock", runtime);
@@ -241,10 +198,10 @@ static int use_socket(struct endpoint *ret, struct error *error)
 		strings_addf(&paths, "%s/podman/podman.sock", runtime);
 	strings_add(&paths, fixed[1]);
 	ret->source = xstrdup("the usual places");
-	for (size_t i = 0; i < paths.count; i++)
+	for (size_t i = 0; i < paths.count && !url; i++)
 		if (access(paths.items[i], F_OK) == 0)
-			return parse_unix(paths.items[i], ret, error);
-	return parse_unix(DEFAULT_SOCKET, ret, error);
+			url = xasprintf("unix://%s", paths.items[i]);
+	return take_address(url ? url : "unix://" DEFAULT_SOCKET, false, ret, error);
 }
 
 static int find(

@@ -236,6 +236,15 @@ static void test_no_cut_of_a_file_crashes(void **state)
 	}
 }
 
+static void test_an_address_of_an_engine(void **state)
+{
+	assert_errors("engine: {\n  host = \"tcp://h:99999\"; };",
+		"f.conf:2: engine.host: tcp://h:99999: not a port: 99999");
+	assert_errors("engine: { host = \"npipe:////./pipe/docker_engine\"; };",
+		"f.conf:1: engine.host: npipe:////./pipe/docker_engine: npipe:// is not "
+		"understood: use unix://, tcp://, http:// or https://");
+}
+
 static void test_an_address_for_metrics(void **state)
 {
 	assert_errors("control: {\n  metrics_listen = \"localhost:9487\"; };",
@@ -260,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_a_syntax_error_is_told_alone),
 		cmocka_unit_test(test_errors_are_added_to_those_before),
 		cmocka_unit_test(test_no_cut_of_a_file_crashes),
+		cmocka_unit_test(test_an_address_of_an_engine),
 		cmocka_unit_test(test_an_address_for_metrics),
 	};
 

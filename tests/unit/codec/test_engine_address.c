@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include "io/endpoint.h"
+#include "codec/engine_address.h"
 
 #include <errno.h>
 #include <string.h>
@@ -39,31 +39,31 @@ static void test_addresses(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
-		_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+		_cleanup_(engine_address_finish) struct engine_address address = {};
 		_cleanup_error_ struct error error = {};
 
-		if (endpoint_parse(expected[i].text, expected[i].tls, &endpoint, &error) < 0)
+		if (engine_address_parse(expected[i].text, expected[i].tls, &address, &error) < 0)
 			fail_msg("%s: %s", expected[i].text, error.message);
-		assert_string_equal(endpoint.url, expected[i].url);
-		assert_string_equal(endpoint.base_url, expected[i].base_url);
+		assert_string_equal(address.url, expected[i].url);
+		assert_string_equal(address.base_url, expected[i].base_url);
 		if (expected[i].socket)
-			assert_string_equal(endpoint.unix_socket, expected[i].socket);
+			assert_string_equal(address.unix_socket, expected[i].socket);
 		else
-			assert_null(endpoint.unix_socket);
+			assert_null(address.unix_socket);
 	}
 }
 
 static void assert_refused(const char *text, const char *message)
 {
-	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_(engine_address_finish) struct engine_address address = {};
 	_cleanup_error_ struct error error = {};
 
-	if (endpoint_parse(text, false, &endpoint, &error) != -EINVAL)
-		fail_msg("\"%s\" was taken as %s", text, endpoint.base_url);
+	if (engine_address_parse(text, false, &address, &error) != -EINVAL)
+		fail_msg("\"%s\" was taken as %s", text, address.base_url);
 	if (message)
 		assert_string_equal(error.message, message);
 	assert_non_null(error.message);
-	assert_null(endpoint.base_url);
+	assert_null(address.base_url);
 }
 
 static void test_what_is_no_address(void **state)
@@ -95,10 +95,10 @@ static void test_ports_have_16_bits(void **state)
 
 static void test_ssh_is_refused_with_advice(void **state)
 {
-	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_(engine_address_finish) struct engine_address address = {};
 	_cleanup_error_ struct error error = {};
 
-	assert_int_equal(endpoint_parse("ssh://u@h", false, &endpoint, &error), -EINVAL);
+	assert_int_equal(engine_address_parse("ssh://u@h", false, &address, &error), -EINVAL);
 	assert_non_null(strstr(error.message, "ssh:// is not supported"));
 	assert_non_null(strstr(error.message, "ssh -nNT -L "));
 	assert_non_null(strstr(error.message, "unix://"));
@@ -106,7 +106,7 @@ static void test_ssh_is_refused_with_advice(void **state)
 
 static void test_paths_of_sockets(void **state)
 {
-	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
+	_cleanup_(engine_address_finish) struct engine_address address = {};
 	char longest[128] = "unix:///", longer[128] = "unix:///";
 
 	assert_refused("unix://", "unix://: the path of a socket must begin with /");
@@ -115,8 +115,8 @@ static void test_paths_of_sockets(void **state)
 	memset(longest + 8, 'x', 106);
 	memset(longer + 8, 'x', 107);
 	assert_refused(longer, NULL);
-	assert_int_equal(endpoint_parse(longest, false, &endpoint, NULL), 0);
-	assert_int_equal(strlen(endpoint.unix_socket), 107);
+	assert_int_equal(engine_address_parse(longest, false, &address, NULL), 0);
+	assert_int_equal(strlen(address.unix_socket), 107);
 }
 
 int main(void)
