@@ -81,6 +81,12 @@ def directory() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+@pytest.fixture
+def docker_config(directory: Path) -> Path:
+    """~/.docker of the daemon."""
+    return directory / "daemon/home/.docker"
+
+
 @pytest.fixture(scope="session")
 def real_name(pytestconfig: pytest.Config) -> str:
     """Which real engine."""

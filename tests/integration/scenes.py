@@ -99,3 +99,9 @@ def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,
          action: str) -> bool:
     """Whether the image's last use is its arrival, to the nanosecond."""
     return event_time(engine, since_ns, "image", action) == cache.last_used(image.id)
+
+
+def found(daemon: Daemon, url: str, source: str) -> None:
+    """Until it watches the engine there, and has said from where that came."""
+    daemon.wait_log(rf"^info: engine {re.escape(url)} \(from {re.escape(source)}\): Docker ")
+    daemon.wait_status(f"Watching {url} (Docker ")

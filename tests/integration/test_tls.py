@@ -259,12 +259,6 @@ def test_a_context_that_skips_verification_is_asked_by_tls(
     assert NONE_OF_OURS in done.stderr
 
 
-@pytest.fixture
-def docker_config(directory: Path) -> Path:
-    """~/.docker of the daemon."""
-    return directory / "daemon/home/.docker"
-
-
 # What is mended
 
 def test_an_authority_that_is_mended_is_read_again(daemon: MakeDaemon, secured: RealEngine,

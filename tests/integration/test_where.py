@@ -11,16 +11,14 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from certificates import loopback
 from daemon import Daemon
 from docker_cli import create_context, docker
 from engines import Engine
 from mounts import Mounts
-from scenes import pulled
+from scenes import found, pulled
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -76,12 +74,6 @@ def machine(daemon: MakeDaemon, mounts: Callable[..., Mounts]) -> Iterator[Machi
     made = Machine(daemon(DEFAULT), mounts())
     yield made
     made.close()
-
-
-def found(daemon: Daemon, url: str, source: str) -> None:
-    """Until it watches the engine there, and has said from where that came."""
-    daemon.wait_log(rf"^info: engine {re.escape(url)} \(from {re.escape(source)}\): Docker ")
-    daemon.wait_status(f"Watching {url} (Docker ")
 
 
 # The order
@@ -211,12 +203,6 @@ def reload(daemon: Daemon, says: str = "^info: configuration reloaded") -> None:
 
 # Docker's contexts, as its command line writes them
 
-@pytest.fixture
-def docker_config(directory: Path) -> Path:
-    """~/.docker of the daemon."""
-    return directory / "daemon/home/.docker"
-
-
 def in_context(daemon: MakeDaemon, engine: Engine | str = DEFAULT, **environment: str) -> Daemon:
     """A daemon that nothing but contexts tells where the engine is."""
     return daemon(engine, environment=UNSET | environment)
@@ -326,47 +312,3 @@ def test_no_tls_is_set_up_for_a_unix_socket(daemon: MakeDaemon, scripted: Script
                   environment={"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/nonexistent"})
     made.start().wait_watching()
     assert "key" not in made.log
-
-
-# Addresses
-
-ADVICE = re.compile(r"ssh:// is not supported\. Forward the engine's socket instead: "
-                    r"ssh -nNT -L \S+:/var/run/docker.sock HOST, then use unix://")
-
-
-@pytest.mark.parametrize("source", ["option", "variable", "context"])
-def test_ssh_is_refused_with_advice(daemon: MakeDaemon, docker_config: Path, source: str) -> None:
-    """And it is said who wanted it."""
-    url = "ssh://somebody@somewhere"
-    made = in_context(daemon, **({"DOCKER_HOST": url} if source == "variable" else {}))
-    if source == "context":
-        create_context(docker_config, "far", host=url)
-        docker(docker_config, "context", "use", "far")
-    done = made.run("--foreground", *(["--host", url] if source == "option" else []))
-    who, code = {"option": ("--host", 2), "variable": ("DOCKER_HOST", 78),
-                 "context": ('the docker context "far"', 78)}[source]
-    assert done.returncode == code
-    assert f"{who}: {url}: " in done.stderr
-    assert ADVICE.search(done.stderr), done.stderr
-
-
-@pytest.mark.parametrize("option", ["--check-config", "--foreground"])
-def test_ssh_in_the_configuration_is_refused_with_its_place(daemon: MakeDaemon,
-                                                            option: str) -> None:
-    made = daemon(DEFAULT)
-    made.config_path.write_text('engine: {\n  host = "ssh://somebody@somewhere";\n};\n')
-    done = made.run(option)
-    assert done.returncode == 78
-    assert f"{made.config_path}:2: engine.host: ssh://somebody@somewhere: " in done.stderr
-    assert ADVICE.search(done.stderr), done.stderr
-
-
-@pytest.mark.parametrize("form", ["tcp://{}", "{}", "tcp://{}:2375", "{}:2375/", "http://{}"])
-def test_forms_of_an_address_on_tcp(
-        daemon: MakeDaemon, scripted_engine: Callable[..., ScriptedEngine], form: str) -> None:
-    """Without a scheme it is tcp, without a port and TLS 2375."""
-    address = loopback(1)
-    engine: Any = scripted_engine(tcp=True, tcp_address=(address, 2375))
-    made = daemon(engine, host=form.format(address)).start()
-    scheme = "http" if form.startswith("http") else "tcp"
-    found(made, f"{scheme}://{address}:2375", "DOCKER_HOST")
