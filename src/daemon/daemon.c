@@ -429,7 +429,9 @@ static void on_interval(void *userdata)
 	/* That we have watched until now is worth saving from time to time. */
 	daemon->ledger.generation++;
 	store_note(&daemon->store);
-	list_and_collect(daemon, TRIGGER_TIMER);
+	/* A list can be older than the removals under way, and bring back what has gone. */
+	if (cycle_state(daemon->cycle) == CYCLE_IDLE)
+		list_and_collect(daemon, TRIGGER_TIMER);
 }
 
 static void on_quiet(void *userdata)
