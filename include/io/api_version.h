@@ -21,3 +21,9 @@ int api_version_compare(struct api_version a, struct api_version b);
  */
 int api_version_negotiate(const char *min, const char *max, struct api_version *ret,
 	struct error *error) _warn_unused_;
+
+/*
+ * The version that DOCKER_API_VERSION asks for: it is not negotiated, but must be one that we know.
+ * Returns 0, -EINVAL or -EPROTONOSUPPORT, both with *error.
+ */
+int api_version_pin(const char *text, struct api_version *ret, struct error *error) _warn_unused_;

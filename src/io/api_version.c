@@ -31,7 +31,8 @@ int api_version_negotiate(
 {
 	struct api_version from = {}, to;
 
-	if (api_version_parse(max, &to) < 0 || (*min && api_version_parse(min, &from) < 0)) {
+	if (api_version_parse(max, &to) < 0 || (*min && api_version_parse(min, &from) < 0) ||
+		api_version_compare(from, to) > 0) {
 		error_set(error, "the engine's API versions make no sense: \"%s\" to \"%s\"", min,
 			max);
 		return -EPROTONOSUPPORT;
@@ -45,5 +46,22 @@ int api_version_negotiate(
 		return -EPROTONOSUPPORT;
 	}
 	*ret = api_version_compare(to, newest) > 0 ? newest : to;
+	return 0;
+}
+
+int api_version_pin(const char *text, struct api_version *ret, struct error *error)
+{
+	struct api_version version;
+
+	if (api_version_parse(text, &version) < 0) {
+		error_set(error, "DOCKER_API_VERSION is \"%s\", which is no version", text);
+		return -EINVAL;
+	}
+	if (api_version_compare(version, oldest) < 0 || api_version_compare(version, newest) > 0) {
+		error_set(error, "DOCKER_API_VERSION is %s, dockergcd speaks %u.%u to %u.%u", text,
+			oldest.major, oldest.minor, newest.major, newest.minor);
+		return -EPROTONOSUPPORT;
+	}
+	*ret = version;
 	return 0;
 }

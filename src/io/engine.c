@@ -367,12 +367,11 @@ static void ask_info(struct engine_call *call)
 	_cleanup_free_ char *path = NULL;
 	int r;
 
-	r = pinned ? api_version_parse(pinned, &engine->api)
+	r = pinned ? api_version_pin(pinned, &engine->api, &error)
 		   : api_version_negotiate(engine->version.min_api_version,
 			     engine->version.api_version, &engine->api, &error);
 	if (r < 0) {
-		fail_call(call, r,
-			error.message ? error.message : "DOCKER_API_VERSION is no version");
+		fail_call(call, r, error.message);
 		return;
 	}
 	free(engine->api_text);

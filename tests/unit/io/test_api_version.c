@@ -20,7 +20,8 @@ static void test_versions_are_read(void **state)
 static void test_what_is_no_version_is_refused(void **state)
 {
 	static const char *const texts[] = { "", "1", "1.", ".41", "1.41.2", "1.41-rc", "v1.41",
-		"1,41", "-1.41", "+1.41", "1.41 ", "one.two", "1234.5", "1.4x" };
+		"1,41", "-1.41", "+1.41", "1.41 ", "one.two", "1234.5", "1.4x", "abc",
+		"999999999999.1", "1.999999999999" };
 	struct api_version version = { 7, 7 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -104,6 +105,46 @@ static void test_engines_that_talk_nonsense(void **state)
 	assert_no_common("1.24", "", "the engine's API versions make no sense: \"1.24\" to \"\"");
 	assert_no_common(
 		"old", "1.41", "the engine's API versions make no sense: \"old\" to \"1.41\"");
+	/* The oldest that it accepts newer than the newest that it knows. */
+	assert_no_common(
+		"1.50", "1.41", "the engine's API versions make no sense: \"1.50\" to \"1.41\"");
+}
+
+static void test_a_pinned_version_is_not_negotiated(void **state)
+{
+	struct api_version version = {};
+
+	assert_int_equal(api_version_pin("1.24", &version, NULL), 0);
+	assert_int_equal(version.minor, 24);
+	assert_int_equal(api_version_pin("1.55", &version, NULL), 0);
+	assert_int_equal(version.minor, 55);
+}
+
+static void test_a_pinned_version_must_be_one_that_we_know(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		const char *message;
+	} cases[] = {
+		{ "abc", -EINVAL, "DOCKER_API_VERSION is \"abc\", which is no version" },
+		{ "1.", -EINVAL, "DOCKER_API_VERSION is \"1.\", which is no version" },
+		{ "1.23", -EPROTONOSUPPORT,
+			"DOCKER_API_VERSION is 1.23, dockergcd speaks 1.24 to 1.55" },
+		{ "1.56", -EPROTONOSUPPORT,
+			"DOCKER_API_VERSION is 1.56, dockergcd speaks 1.24 to 1.55" },
+		{ "2.0", -EPROTONOSUPPORT,
+			"DOCKER_API_VERSION is 2.0, dockergcd speaks 1.24 to 1.55" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct api_version version = { 7, 7 };
+		_cleanup_error_ struct error error = {};
+
+		assert_int_equal(api_version_pin(cases[i].text, &version, &error), cases[i].result);
+		assert_string_equal(error.message, cases[i].message);
+		assert_int_equal(version.major, 7);
+	}
 }
 
 int main(void)
@@ -116,6 +157,8 @@ int main(void)
 		cmocka_unit_test(test_the_newest_that_both_speak),
 		cmocka_unit_test(test_engines_with_nothing_in_common),
 		cmocka_unit_test(test_engines_that_talk_nonsense),
+		cmocka_unit_test(test_a_pinned_version_is_not_negotiated),
+		cmocka_unit_test(test_a_pinned_version_must_be_one_that_we_know),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
