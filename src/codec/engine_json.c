@@ -144,9 +144,22 @@ static int read_image_usage(struct json_object *usage, uint64_t *ret, struct err
 	return read_size(usage, "TotalSize", ret, error);
 }
 
-static bool has_sized_images(struct json_object *usage)
+/* Docker 29 leaves a zero out of LayersSize as well, but not the empty list of images beside it. */
+static int read_layers_size(struct json_object *object, uint64_t *ret, struct error *error)
 {
-	struct json_object *images = json_member(usage, "Images", json_type_array);
+	struct json_object *images = json_member(object, "Images", json_type_array);
+
+	if (images && json_object_array_length(images) == 0 &&
+		!json_object_object_get_ex(object, "LayersSize", NULL)) {
+		*ret = 0;
+		return 0;
+	}
+	return read_size(object, "LayersSize", ret, error);
+}
+
+static bool has_sized_images(struct json_object *object, const char *key)
+{
+	struct json_object *images = json_member(object, key, json_type_array);
 	size_t count = images ? json_object_array_length(images) : 0;
 	int64_t size;
 
@@ -168,11 +181,13 @@ static int read_usage(struct json_object *object, struct usage *ret, struct erro
 	if (image_usage)
 		r = read_image_usage(image_usage, &size, error);
 	else
-		r = read_size(object, "LayersSize", &size, error);
+		r = read_layers_size(object, &size, error);
 	if (r < 0)
 		return r;
-	if (!image_usage && size == 0 && has_sized_images(object)) {
-		error_set(error, "LayersSize is 0 although there are images");
+	if (size == 0 &&
+		(has_sized_images(object, "Images") || has_sized_images(image_usage, "Items"))) {
+		error_set(error, "%s is 0 although there are images",
+			image_usage ? "TotalSize" : "LayersSize");
 		return -EBADMSG;
 	}
 	*ret = (struct usage){ .known = true, .images = size };

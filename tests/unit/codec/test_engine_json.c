@@ -132,6 +132,8 @@ static void test_b25_recorded_usages(void **state)
 		{ "docker-29.7", "system-df-v1.51.json", 2238189 },
 		{ "docker-29.7", "system-df.json", 2238189 },
 		{ "docker-29.7", "system-df-verbose.json", 2238189 },
+		{ "docker-29.7", "system-df-type-image.json", 2238189 },
+		{ "docker-29.7", "system-df-type-image-verbose.json", 2238189 },
 		{ "docker-29.7", "system-df-empty.json", 0 },
 		{ "podman-4.3", "system-df-empty.json", 0 },
 	};
@@ -172,6 +174,17 @@ static void test_b25_the_new_field_wins_over_the_old_one(void **state)
 	assert_int_equal(usage.images, 0);
 }
 
+/* From 29.0 on zeros are left out at every version of the API; below 1.52 this is all there is. */
+static void test_b25_a_zero_left_out_where_there_are_no_images(void **state)
+{
+	static const char text[] = "{\"Images\":[]}";
+	struct usage usage = {};
+
+	assert_int_equal(decode_usage(text, strlen(text), &usage, NULL), 0);
+	assert_true(usage.known);
+	assert_int_equal(usage.images, 0);
+}
+
 static void assert_usage_refused(const char *text, const char *message)
 {
 	_cleanup_error_ struct error error = {};
@@ -197,7 +210,24 @@ static void test_b25_a_missing_or_wrong_size_is_no_zero(void **state)
 	assert_usage_refused("{\"LayersSize\":5,\"ImageUsage\":{\"TotalSize\":null}}", total);
 	assert_usage_refused("{\"LayersSize\":5,\"ImageUsage\":{\"TotalSize\":-1}}", total);
 	assert_usage_refused("{\"LayersSize\":5,\"ImageUsage\":{\"ActiveCount\":1}}", total);
+	/* A list that was not asked for, and one that has images. */
+	assert_usage_refused("{\"Images\":null}", layers);
+	assert_usage_refused("{\"Images\":[{\"Size\":5}]}", layers);
+	assert_usage_refused("{\"Images\":[],\"LayersSize\":null}", layers);
+	assert_usage_refused("{\"Images\":[],\"LayersSize\":-1}", layers);
 	assert_usage_refused("[]", "not a JSON object but array");
+}
+
+static void test_b25_zeros_left_out_beside_images_are_an_error(void **state)
+{
+	static const char total[] = "TotalSize is 0 although there are images";
+
+	assert_usage_refused("{\"ImageUsage\":{},\"Images\":[{\"Size\":5}]}", total);
+	assert_usage_refused(
+		"{\"ImageUsage\":{},\"LayersSize\":5,\"Images\":[{\"Size\":5}]}", total);
+	assert_usage_refused("{\"ImageUsage\":{\"Items\":[{\"Size\":5}]}}",
+		"TotalSize is missing or not a size");
+	assert_usage_refused("{\"ImageUsage\":{\"TotalCount\":0,\"Items\":[{\"Size\":5}]}}", total);
 }
 
 static void test_b25_an_image_usage_of_another_type_is_no_zero(void **state)
@@ -546,6 +576,8 @@ int main(void)
 		cmocka_unit_test(test_b25_podmans_zero_beside_images_is_an_error),
 		cmocka_unit_test(test_b25_the_new_field_wins_over_the_old_one),
 		cmocka_unit_test(test_b25_a_missing_or_wrong_size_is_no_zero),
+		cmocka_unit_test(test_b25_a_zero_left_out_where_there_are_no_images),
+		cmocka_unit_test(test_b25_zeros_left_out_beside_images_are_an_error),
 		cmocka_unit_test(test_b25_an_image_usage_of_another_type_is_no_zero),
 		cmocka_unit_test(test_b25_what_may_be_the_caches_is_not_the_images),
 		cmocka_unit_test(test_b25_a_cache_that_is_not_known_is_no_zero),
