@@ -119,7 +119,7 @@ class ScriptedEngine:
         self._name = ""
         self._others: dict[str, tuple[str, Path, Model, EventLog]] = {}
         self._servers: list[_UnixServer | _TcpServer] = []
-        self._routes = list(self._make_routes())
+        self._routes: list[tuple[str, str, Callable[..., Response]]] = []
         self.stopping = threading.Event()
         self._thawed = threading.Event()
         self._thawed.set()
@@ -138,6 +138,7 @@ class ScriptedEngine:
 
     def start(self) -> None:
         self.stopping = threading.Event()
+        self._routes = list(self._make_routes())
         self._servers = [_UnixServer(str(self.socket_path), self)]
         if self._tcp:
             server = _TcpServer(self._tcp_address, self)
@@ -186,6 +187,12 @@ class ScriptedEngine:
         self.log.forget()
         if unlink:
             self.socket_path.unlink(missing_ok=True)
+
+    def upgrade(self, api_min: str, api_max: str) -> None:
+        """Stopped, and started as another version of itself, with the same images."""
+        self.stop()
+        self.api_min, self.api_max = parse_version(api_min), parse_version(api_max)
+        self.start()
 
     # For tests
 
@@ -344,6 +351,8 @@ class ScriptedEngine:
             answer["BuildCache"] = records or ([] if version >= (1, 42) else None)
         if version < (1, 42):
             answer |= {"Volumes": [], "BuilderSize": 0}
+        if self.api_max >= (1, 52) and answer["LayersSize"] == 0:
+            del answer["LayersSize"]  # 29 leaves it out at every version
         if version >= (1, 52) and request.flag("verbose"):
             answer = {key: value for key, value in answer.items() if key.endswith("Usage")}
         return _json(answer)
