@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 import faults
 from daemon import Daemon
+from recordings import ENGINES, RECORDED, engine_like, full_id, recorded
 from scenes import loaded
 from scripted_engine import ScriptedEngine, ServedExchange
 from wire import Response
@@ -23,30 +22,14 @@ from wire import Response
 MakeDaemon = Callable[..., Daemon]
 MakeEngine = Callable[..., ScriptedEngine]
 
-RECORDED = Path(__file__).parents[1] / "recorded"
-ENGINES = sorted(path.name for path in RECORDED.glob("*-*"))
-ANSWERS = {"/version": "version", "/info": "info", "/images/json": "images",
-           "/containers/json": "containers", "/system/df": "system-df"}
-
-
-def recorded(engine: str, name: str) -> Any:
-    return json.loads((RECORDED / engine / f"{name}.json").read_text())
-
-
-def full_id(image_id: str) -> str:
-    """podman leaves the algorithm out."""
-    return image_id if image_id.startswith("sha256:") else "sha256:" + image_id
+ANSWERS = {"/images/json": "images", "/containers/json": "containers", "/system/df": "system-df"}
 
 
 def recorded_engine(make: MakeEngine, name: str) -> ScriptedEngine:
     """A scripted engine that answers every question as the recorded one did."""
-    version = recorded(name, "version")
-    engine = make(api_max=version["ApiVersion"], api_min=version["MinAPIVersion"])
+    engine = engine_like(make, name)
     for path, answer in ANSWERS.items():
-        body = recorded(name, answer)
-        if answer == "info":
-            body["ID"] = "RECO:RDED"  # was left out of the recording, as what names the machine
-        engine.script("GET", path, faults.reply(200, body))
+        engine.script("GET", path, faults.reply(200, recorded(name, answer)))
     images = {key: each for each in recorded(name, "images")
               for key in (each["Id"], full_id(each["Id"]), *each["RepoTags"])}
 
@@ -94,7 +77,8 @@ def test_scripted_answers_have_the_keys_of_recorded_ones(scripted_engine: MakeEn
     version = recorded(name, "version")
     engine = scripted_engine(api_max=version["ApiVersion"], api_min=version["MinAPIVersion"])
     loaded(engine, "app:1")
-    said, wanted = engine.client.call("GET", path).json(), recorded(name, ANSWERS[path])
+    said = engine.client.call("GET", path).json()
+    wanted = recorded(name, ANSWERS.get(path, "version"))
     if path == "/images/json":
         said, wanted = said[0], wanted[0]
     assert set(said) <= set(wanted)
