@@ -24,6 +24,9 @@ static void test_canonical_form(void **state)
 		{ "docker.io/library/alpine:3.20", "docker.io/library/alpine:3.20" },
 		{ "index.docker.io/alpine", "docker.io/library/alpine:latest" },
 		{ "index.docker.io/elastic/x:1", "docker.io/elastic/x:1" },
+		{ "index.docker.io/library/alpine:3.20", "docker.io/library/alpine:3.20" },
+		{ "index.docker.io/alpine:3.20@" DIGEST, "docker.io/library/alpine@" DIGEST },
+		{ "docker.io/library/alpine:3.20@" DIGEST, "docker.io/library/alpine@" DIGEST },
 		{ "elastic/x", "docker.io/elastic/x:latest" },
 		{ "a/b/c:1", "docker.io/a/b/c:1" },
 		{ "localhost/x", "localhost/x:latest" },
@@ -31,7 +34,15 @@ static void test_canonical_form(void **state)
 		{ "host:5000/x", "host:5000/x:latest" },
 		{ "host:5000", "docker.io/library/host:5000" },
 		{ "registry.example.com/base/x:1", "registry.example.com/base/x:1" },
+		{ "localhost/library/x", "localhost/library/x:latest" },
+		{ "localhost/x@" DIGEST, "localhost/x@" DIGEST },
+		{ "localhost:5000", "docker.io/library/localhost:5000" },
+		/* A domain is another one in other letters, to an engine. */
 		{ "Host/x", "Host/x:latest" },
+		{ "LOCALHOST/x", "LOCALHOST/x:latest" },
+		{ "DOCKER.IO/x", "DOCKER.IO/x:latest" },
+		{ "Registry.Example.COM:5000/a/x:1", "Registry.Example.COM:5000/a/x:1" },
+		{ "docker.io:443/x", "docker.io:443/x:latest" },
 		{ "127.0.0.1:5000/a/b", "127.0.0.1:5000/a/b:latest" },
 		{ "[::1]:5000/x:1", "[::1]:5000/x:1" },
 		{ "alpine@" DIGEST, "docker.io/library/alpine@" DIGEST },
@@ -43,17 +54,25 @@ static void test_canonical_form(void **state)
 		{ "x:" X128, "docker.io/library/x:" X128 },
 		/* Hexadecimal and short: a name as far as anybody can tell. */
 		{ "abcdef012345", "docker.io/library/abcdef012345:latest" },
+		{ "sha256:abcdef012345", "docker.io/library/sha256:abcdef012345" },
 		{ HEX ":1", "docker.io/library/" HEX ":1" },
+		{ "a/" HEX, "docker.io/a/" HEX ":latest" },
+		{ "docker.io/library/" HEX ":latest", "docker.io/library/" HEX ":latest" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_free_ char *canonical = NULL, *again = NULL;
+		_cleanup_free_ char *canonical = NULL, *again = NULL, *familiar = NULL,
+				    *back = NULL;
 
 		if (reference_canonicalise(cases[i].text, &canonical) != 0)
 			fail_msg("%s is a reference", cases[i].text);
 		assert_string_equal(canonical, cases[i].canonical);
 		assert_int_equal(reference_canonicalise(canonical, &again), 0);
 		assert_string_equal(again, canonical);
+		familiar = reference_familiar(canonical);
+		if (reference_canonicalise(familiar, &back) != 0)
+			fail_msg("%s is the familiar form of %s", familiar, canonical);
+		assert_string_equal(back, canonical);
 	}
 }
 
