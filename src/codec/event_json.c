@@ -11,7 +11,7 @@
 const char event_filters[] = "{\"type\":[\"container\",\"image\"],"
 			     "\"event\":[\"create\",\"start\",\"die\",\"destroy\",\"remove\","
 			     "\"pull\",\"tag\",\"untag\",\"load\",\"loadfromarchive\",\"import\","
-			     "\"push\",\"save\",\"delete\"]}";
+			     "\"build\",\"push\",\"save\",\"delete\"]}";
 
 static const struct {
 	const char *type, *action;
@@ -29,6 +29,7 @@ static const struct {
 	{ "image", "loadfromarchive", EVENT_IMAGE_LOAD }, /* podman's word */
 	{ "image", "import", EVENT_IMAGE_IMPORT },
 	{ "image", "create", EVENT_IMAGE_CREATE },
+	{ "image", "build", EVENT_IMAGE_CREATE }, /* podman's word, also of what it had already */
 	{ "image", "push", EVENT_IMAGE_PUSH },
 	{ "image", "save", EVENT_IMAGE_SAVE },
 	{ "image", "delete", EVENT_IMAGE_DELETE },
