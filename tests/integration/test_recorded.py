@@ -1,8 +1,8 @@
 """Answers recorded from engines that cannot be had here: they are understood, and are the measure
 of what the scripted engine says in their place.
 
-`tests/recorded/ENGINE/` holds raw answers: info, version, images, containers, system-df, and the event
-of a pull. Docker 20.10 and 28.5 have graph drivers, 29.7 the containerd image store.
+`tests/recorded/ENGINE/` holds raw answers: info, version, images, containers, system-df, and the
+event of a pull. Removals and all other events have tests of their own. Docker 20.10 and 28.5 have graph drivers, 29.7 the containerd image store.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an engine's answer to /system/df looks like, by version, and that each shape decides rightly.
+"""What an answer to /system/df looks like, by version, and that each shape decides rightly.
 
 `LayersSize` alone below 1.52, `ImageUsage` beside it from there on, `ImageUsage` alone where an
 engine has dropped what it calls legacy. From 29.0 on zeros are left out.

@@ -90,9 +90,9 @@ def test_a_pinned_version_that_does_not_do(daemon: MakeDaemon, scripted_engine: 
 
 
 NONSENSE = {
-    "no-digits": ("1.24", "abc"), "no-minor": ("1.24", "1"), "too-large": ("1.24", "999999999999.1"),
-    "half": ("1.24", "1."), "empty": ("1.24", ""), "min-nonsense": ("old", "1.41"),
-    "upside-down": ("1.50", "1.41"),
+    "no-digits": ("1.24", "abc"), "no-minor": ("1.24", "1"),
+    "too-large": ("1.24", "999999999999.1"), "half": ("1.24", "1."),
+    "empty": ("1.24", ""), "min-nonsense": ("old", "1.41"), "upside-down": ("1.50", "1.41"),
 }
 
 
