@@ -68,6 +68,44 @@ def two_pulled(daemon: Daemon, engine: Engine) -> tuple[Pulled, Pulled]:
     return old, new
 
 
+def room_for(engine: Engine, count: float) -> int:
+    """Bytes that are enough for so many images of 1 MB, and not for one more.
+
+    Twice as much in the containerd store, which counts what was downloaded as well.
+    """
+    return int(count * MB * (2 if engine.store == "containerd" else 1))
+
+
+def limit_for(engine: Engine, count: float) -> str:
+    """The same as a setting."""
+    return shown_size(room_for(engine, count))
+
+
+def shown_size(size: int) -> str:
+    """Megabytes as docker prints them."""
+    return f"{size / MB:.3g}MB"
+
+
+def taken(engine: Engine, *images: Pulled | Image) -> int:
+    """What the engine says that these images take, each by itself.
+
+    Of a graph driver that is known; the containerd store adds what was downloaded, and blocks.
+    """
+    made = [each.image if isinstance(each, Pulled) else each for each in images]
+    told = {each["Id"]: each["Size"] for each in engine.client.images()}
+    total = sum(told[each.id] for each in made)
+    known = sum(each.size for each in made)
+    assert total >= 2 * known if engine.store == "containerd" else total == known
+    return total
+
+
+def know_sizes(daemon: Daemon, engine: Engine) -> None:
+    """The containerd store tells them in lists alone: the next one comes at the next start."""
+    if engine.store == "containerd":
+        daemon.stop()
+        daemon.start().wait_watching()
+
+
 def freed_in(log: str) -> list[tuple[int, int, int]]:
     """Of each round: the bytes that were freed, and the bounds they were predicted to lie in."""
     found = re.findall(r"^debug: (\d+) bytes freed, predicted (\d+) to (\d+)$", log, re.MULTILINE)

@@ -96,6 +96,7 @@ class ScriptedEngine:
     """The engine. `start` it, `stop` it, on the same socket and with the same images."""
 
     kind = "scripted"
+    store = "graph driver"
 
     def __init__(self, directory: Path, *, api_max: str = "1.41", api_min: str = "1.12",
                  engine_id: str = "SCRI:PTED:ENGI:NE01", tcp: bool = False,

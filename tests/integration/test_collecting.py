@@ -13,8 +13,9 @@ import faults
 from cache import format_time, parse_time
 from daemon import Daemon, Texts
 from engines import Engine
-from images import MB, image
-from scenes import Pulled, loaded, present, pulled, used
+from images import image
+from scenes import (Pulled, know_sizes, limit_for, loaded, present, pulled, room_for, shown_size,
+                    taken, used)
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -104,7 +105,7 @@ def test_b20_sigusr1_collects(watch: Watch, engine: Engine) -> None:
 
 def test_b20_crossing_the_threshold_collects_once_the_pulls_have_settled(watch: Watch,
                                                                          engine: Engine) -> None:
-    daemon = watch(engine, {"max_total_size": "2.5MB"})
+    daemon = watch(engine, {"max_total_size": limit_for(engine, 2.5)})
     a, b = pulled(engine, "a"), pulled(engine, "b")
     daemon.fence()
     assert present(engine, a, b) == [True, True]
@@ -115,30 +116,39 @@ def test_b20_crossing_the_threshold_collects_once_the_pulls_have_settled(watch: 
     assert (removed["what"], removed["reason"]) == (b.reference, "over-size")
 
 
+def size_of_last(engine: Engine, images: list[Pulled], count: float) -> str:
+    """Bytes in the last COUNT of the images, to the byte: 2.5 are two and half of the first."""
+    whole = int(count)
+    return str(int(taken(engine, *images[len(images) - whole:])
+                   + (count - whole) * taken(engine, images[0])))
+
+
 @pytest.mark.parametrize(("maximum", "target", "left"), [
-    ("2.5MB", "", [False, True, True]),
-    ("3MB", "", [True, True, True]),
-    ("2999999", "", [False, True, True]),
-    ("2.5MB", "1.5MB", [False, False, True]),
-    ("2.5MB", "1MB", [False, False, True]),
-    ("2.5MB", "999kB", [False, False, False]),
-    ("3MB", "1MB", [True, True, True]),
-    ("0", "", [True, True, True]),
+    (2.5, None, [False, True, True]),
+    (3, None, [True, True, True]),
+    (2.999999, None, [False, True, True]),
+    (2.5, 1.5, [False, False, True]),
+    (2.5, 1, [False, False, True]),
+    (2.5, 0.999, [False, False, False]),
+    (3, 1, [True, True, True]),
+    (0, None, [True, True, True]),
 ])
-def test_b24_the_shortest_prefix_that_gets_there_goes(watch: Watch, engine: Engine, maximum: str,
-                                                      target: str, left: list[bool]) -> None:
+def test_b24_the_shortest_prefix_that_gets_there_goes(
+        watch: Watch, engine: Engine, maximum: float, target: float | None,
+        left: list[bool]) -> None:
     daemon = watch(engine)
     images = three(engine)
     daemon.fence()
-    limit(daemon, max_total_size=maximum, target_total_size=target)
+    limit(daemon, max_total_size=size_of_last(engine, images, maximum),
+          target_total_size="" if target is None else size_of_last(engine, images, target))
     assert present(engine, *images) == left
 
 
 def test_b21_least_recently_used_first(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     order = three(engine)
-    for size in "2.5MB", "1.5MB", "500kB":
-        limit(daemon, max_total_size=size)
+    for count in 2.5, 1.5, 0.5:
+        limit(daemon, max_total_size=limit_for(engine, count))
         order = order[1:]
         assert engine.client.image_ids() == {each.id for each in order}
 
@@ -161,7 +171,7 @@ def test_b21_dangling_images_first_under_size_pressure(watch: Watch, engine: Eng
     engine.client.load(new.archive("app:1"))
     used(engine, moved.id)
     daemon.fence()
-    limit(daemon, max_total_size="2.5MB")
+    limit(daemon, max_total_size=limit_for(engine, 2.5))
     assert present(engine, oldest, moved, new) == [True, False, True]
 
 
@@ -173,7 +183,7 @@ def test_b24_an_image_that_frees_nothing_does_not_stop_the_rest(watch: Watch,
     two = pulled(engine, "same", base=one.image, size=0)
     other = pulled(engine, "other")
     daemon.fence()
-    limit(daemon, max_total_size="1.5MB")
+    limit(daemon, max_total_size=limit_for(engine, 1.5))
     assert present(engine, one, two, other) == [False, False, True]
 
 
@@ -312,7 +322,8 @@ def test_b34_a_dry_run_says_what_would_go_and_removes_nothing(watch: Watch, engi
     daemon = watch(engine, {"dry_run": how == "setting"}, arguments=options)
     images = three(engine)
     daemon.fence()
-    limit(daemon, max_total_size="1.5MB")
+    know_sizes(daemon, engine)
+    limit(daemon, max_total_size=limit_for(engine, 1.5))
     assert present(engine, *images) == [True, True, True]
     planned = [each["what"] for each in Texts.PLANNED.finditer(daemon.log)]
     assert planned[-2:] == [each.reference for each in images[:2]]
@@ -322,9 +333,11 @@ def test_b34_a_dry_run_says_what_would_go_and_removes_nothing(watch: Watch, engi
 
 def test_disabled_it_says_the_plan_on_sigusr1_and_removes_nothing(watch: Watch,
                                                                   engine: Engine) -> None:
-    daemon = watch(engine, {"enabled": False, "max_total_size": "1.5MB"})
+    daemon = watch(engine, {"enabled": False, "max_total_size": limit_for(engine, 1.5)})
     images = three(engine)
     daemon.fence()
+    know_sizes(daemon, engine)
+    daemon.collect()
     assert present(engine, *images) == [True, True, True]
     planned = {each["what"] for each in Texts.PLANNED.finditer(daemon.log)}
     assert planned == {each.reference for each in images[:2]}
@@ -335,7 +348,7 @@ def test_once_collects_once_saves_and_ends(watch: Watch, engine: Engine) -> None
     images = three(engine)
     daemon.fence()
     daemon.stop()
-    daemon.configure({"gc": {"max_total_size": "1.5MB"}})
+    daemon.configure({"gc": {"max_total_size": limit_for(engine, 1.5)}})
     daemon.once()
     assert present(engine, *images) == [False, False, True]
     assert daemon.cache().ids == {images[2].id}
@@ -348,7 +361,8 @@ def test_b34_b40_once_as_a_dry_run_prints_the_plan(watch: Watch, engine: Engine)
     daemon.fence()
     daemon.stop()
     before = daemon.cache_path.read_bytes()
-    daemon.configure({"gc": {"max_total_size": "1.5MB"}})
+    daemon.configure({"gc": {"max_total_size": limit_for(engine, 1.5)}})
+    above = shown_size(room_for(engine, 1.5) + taken(engine, *images[:2]))
     said = daemon.run("--foreground", "--once", "--dry-run")
     assert said.returncode == 0, said.stderr
     head, *rows = said.stdout.splitlines()
@@ -359,7 +373,7 @@ def test_b34_b40_once_as_a_dry_run_prints_the_plan(watch: Watch, engine: Engine)
         ["keep", "within-limits", images[2].reference],
     ]
     assert all(len(row) <= 100 for row in rows)
-    assert re.search(r"unused \S+; 2 before it; goes above 3\.5MB$", rows[2])
+    assert re.search(rf"unused \S+; 2 before it; goes above {above}$", rows[2])
     assert present(engine, *images) == [True, True, True]
     assert daemon.cache_path.read_bytes() == before
     removed = [each["what"] for each in Texts.REMOVED.finditer(daemon.once())]
@@ -378,10 +392,11 @@ def test_only_origins_in_manage_are_collected(watch: Watch, engine: Engine,
 
 def test_usage_after_a_collection_is_what_the_engine_measures(watch: Watch,
                                                               engine: Engine) -> None:
-    daemon = watch(engine, {"max_total_size": "2.5MB", "target_total_size": "1.5MB"})
+    daemon = watch(engine, {"max_total_size": limit_for(engine, 2.5),
+                            "target_total_size": limit_for(engine, 1.5)})
     base = pulled(engine, "base")
     child = pulled(engine, "child", base=base.image)
     other = pulled(engine, "other")
-    daemon.wait(lambda: engine.client.used() <= 1.5 * MB, "usage below the target")
+    daemon.wait(lambda: engine.client.used() == taken(engine, other), "usage below the target")
     daemon.fence()
     assert present(engine, base, child, other) == [False, False, True]

@@ -18,15 +18,13 @@ from daemon import Daemon
 from engines import Engine
 from mounts import Mounts
 from real_engine import RealEngine
-from scenes import Pulled, present, pulled, used
+from scenes import Pulled, limit_for, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
 MakeMounts = Callable[..., Mounts]
 
 SETTINGS = {"images": {"manage": ["pulled", "existing"]}}
-TWO_IMAGES, ONE_IMAGE = "2500kB", "1500kB"
-"""Limits below which so many of a megabyte fit."""
 RETRIED_WITHIN = 15.0
 """Writes are tried every 5 s."""
 
@@ -129,8 +127,8 @@ def names_beside(watching: Daemon) -> set[str]:
             for path in watching.cache_path.parent.iterdir()} - {""}
 
 
-def limit(watching: Daemon, size: str) -> None:
-    watching.configure({"gc": {"max_total_size": size}})
+def limit_to_one_image(watching: Daemon, engine: Engine) -> None:
+    watching.configure({"gc": {"max_total_size": limit_for(engine, 1.5)}})
     watching.signal(signal.SIGHUP)
     watching.collect()
 
@@ -172,7 +170,7 @@ def test_b16_started_on_a_disk_that_takes_nothing_it_collects_and_writes_later(
     watching.start().wait_watching()
     used(engine, new.reference)
     check_told(watching, disk)
-    limit(watching, ONE_IMAGE)
+    limit_to_one_image(watching, engine)
     watching.wait(lambda: present(engine, old, new) == [False, True], "the removal")
     assert watching.cache_path.read_bytes() == before
     assert names_beside(watching) <= {".lock"}, "half a file is left"
@@ -195,7 +193,7 @@ def test_b16_a_disk_that_breaks_while_it_runs(daemon: MakeDaemon, scripted: Scri
     disk.breaks()
     before = watching.cache_path.read_bytes()
     check_told(watching, disk)
-    limit(watching, ONE_IMAGE)
+    limit_to_one_image(watching, scripted)
     watching.wait(lambda: present(scripted, old, new) == [False, True], "the removal")
     assert watching.cache_path.read_bytes() == before
     disk.mended()
@@ -248,7 +246,8 @@ def test_b16_a_damaged_file_on_a_read_only_disk(daemon: MakeDaemon, scripted: Sc
     disk = make_disk(ReadOnlyDisk, watching, scripted)
     old, new = two_images_known(watching, scripted)
     watching.cache_path.write_text("{")
-    watching.configure({"gc": {"max_total_size": ONE_IMAGE}, "images": {"manage": ["pulled"]}})
+    watching.configure({"gc": {"max_total_size": limit_for(scripted, 1.5)},
+                        "images": {"manage": ["pulled"]}})
     disk.breaks()
     watching.start()
     deadline = time.monotonic() + 15
@@ -288,7 +287,7 @@ def test_b16_on_a_disk_that_the_images_have_filled_collecting_makes_room(
         watching.wait(lambda: "No space left on device" in watching.status, "STATUS tells")
         assert {each["id"] for each in watching.cache().content["images"]} == {old.id, new.id}
         assert len(watching.cache_path.read_bytes()) == len(before)
-        limit(watching, ONE_IMAGE)
+        limit_to_one_image(watching, real)
         watching.wait(lambda: present(real, old, new) == [False, True], "the removal")
         watching.wait_log("^info: .* is written again", within=RETRIED_WITHIN)
         watching.wait_cache(lambda cache: cache.ids == {new.id}, "what is left")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from daemon import BINARY, Daemon
 from engines import Engine
-from scenes import SOAK, offered, present, pulled, used
+from scenes import SOAK, limit_for, offered, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -140,7 +140,7 @@ def test_b19_an_engine_that_comes_and_goes_leaves_nothing_behind(
 
 def test_b20_collecting_leaves_nothing_behind(daemon: MakeDaemon, engine: Engine) -> None:
     """Each collection has one image to remove."""
-    watching = daemon(engine, {"gc": {"max_total_size": "1500kB"}})
+    watching = daemon(engine, {"gc": {"max_total_size": limit_for(engine, 1.5)}})
     watching.start().wait_watching()
     images = itertools.cycle([offered(engine, f"app{number}") for number in range(3)])
     stays = next(images)
@@ -165,7 +165,7 @@ def test_b20_collecting_leaves_nothing_behind(daemon: MakeDaemon, engine: Engine
 
 def test_b13_b20_nothing_leaks_under_valgrind(daemon: MakeDaemon, engine: Engine) -> None:
     """One short life with some of everything: no block and no descriptor is left at its end."""
-    watching = daemon(engine, {"gc": {"max_total_size": "1500kB"}})
+    watching = daemon(engine, {"gc": {"max_total_size": limit_for(engine, 1.5)}})
     report = watching.directory / "valgrind"
     watching.program = (
         "valgrind", "--quiet", "--leak-check=full", "--track-fds=yes",

@@ -34,7 +34,7 @@ from images import MB, image
 from mounts import Mounts
 from prometheus import FormatError, Metrics, Prometheus, Series, free_port, promtool
 from real_engine import RealEngine
-from scenes import loaded, present, pulled, two_pulled, used, wait_until
+from scenes import limit_for, loaded, present, pulled, taken, two_pulled, used, wait_until
 from scripted_engine import Request, ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -217,7 +217,7 @@ def test_b41_promtool_has_nothing_to_say_after_collections(watch: Watch, engine:
     old, new = two_pulled(daemon, engine)
     limit(daemon, **EVERYTHING, max_removals="1")
     check_clean(daemon)
-    limit(daemon, max_total_size="1.5MB", target_total_size="")
+    limit(daemon, max_total_size=limit_for(engine, 1.5), target_total_size="")
     assert present(engine, old, new) == [False, True]
     wait_metrics(daemon, removals, "the removal")
     check_clean(daemon)
@@ -323,10 +323,10 @@ def test_b41_images_by_origin_and_managed(watch: Watch, engine: Engine) -> None:
 def test_b41_usage_and_limits(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
-    two_pulled(daemon, engine)
-    metrics = wait_metrics(daemon, lambda metrics: metrics("dockergcd_usage_bytes") == 2 * MB,
+    size = taken(engine, *two_pulled(daemon, engine))
+    metrics = wait_metrics(daemon, lambda metrics: metrics("dockergcd_usage_bytes") == size,
                            "usage")
-    assert engine.client.used() == 2 * MB
+    assert engine.client.used() == size
     assert metrics.by("dockergcd_limit_bytes", "limit") == {"max_total_size": 60 * 10**9,
                                                             "target_total_size": 50 * 10**9}
     assert metrics("dockergcd_max_unused_seconds") == 4 * WEEK
@@ -358,7 +358,7 @@ def test_b41_what_is_too_much_and_may_not_go(watch: Watch, engine: Engine) -> No
     daemon.fence()
     limit(daemon, max_total_size="1MB", target_total_size="500kB")
     assert present(engine, mine, old) == [True, False]
-    shortfall = {"max_total_size": 2_500_000.0, "min_free_space": 0.0}
+    shortfall = {"max_total_size": taken(engine, mine) - 500_000.0, "min_free_space": 0.0}
     metrics = wait_metrics(daemon, lambda metrics: metrics.by(
         "dockergcd_shortfall_bytes", "limit") == shortfall, "what is too much")
     # Nothing is wrong with the collection itself.
@@ -429,17 +429,18 @@ def test_b41_free_space(daemon: MakeDaemon, engine: Engine, mounts: MakeMounts) 
 def test_b41_removed_for_size(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     old, new = two_pulled(daemon, engine)
+    freed = taken(engine, old)
     before = metrics_of(daemon)
     assert before("dockergcd_last_collection_removed_images") == 0
-    daemon.configure({"gc": {"max_total_size": "1.5MB"}})
+    daemon.configure({"gc": {"max_total_size": limit_for(engine, 1.5)}})
     begin = time.time()
     daemon.signal(signal.SIGHUP)
     daemon.wait(lambda: present(engine, old, new) == [False, True], "the removal")
     metrics = wait_metrics(daemon, lambda metrics: metrics(
         "dockergcd_last_collection_removed_images") == 1, "the collection's end")
     assert removals(metrics) == {("over-size", "removed"): 1}
-    assert metrics("dockergcd_reclaimed_bytes_total") == MB
-    assert metrics("dockergcd_usage_bytes") == MB
+    assert metrics("dockergcd_reclaimed_bytes_total") == freed
+    assert metrics("dockergcd_usage_bytes") == taken(engine, new)
     assert collections_of(metrics, "finished") > collections_of(before, "finished")
     assert collections_of(metrics, "failed") == 0
     assert metrics("dockergcd_last_collection_success") == 1
@@ -452,13 +453,14 @@ def test_b41_removed_for_size(watch: Watch, engine: Engine) -> None:
 def test_b41_removed_for_age(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_unused": "4w"})
     old, young = pulled(engine, "old", 2 * MB), pulled(engine, "young")
+    freed = taken(engine, old)
     daemon.fence()
     daemon.stop()
     daemon.make_older(4 * WEEK + 60, old.id)
     daemon.start().wait_watching()
     metrics = wait_metrics(daemon, removals, "a removal")
     assert removals(metrics) == {("unused", "removed"): 1}
-    assert metrics("dockergcd_reclaimed_bytes_total") == 2 * MB
+    assert metrics("dockergcd_reclaimed_bytes_total") == freed
     assert present(engine, old, young) == [False, True]
 
 

@@ -14,7 +14,7 @@ import pytest
 import faults
 from daemon import Daemon, processes_of
 from engines import Engine
-from scenes import present, pulled
+from scenes import present, pulled, shown_size, taken
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -38,10 +38,10 @@ def test_status_while_watching_tells_engine_images_and_usage(watch: Watch,
     daemon = watch(engine, {"max_total_size": "60GB"})
     version = engine.client.call("GET", "/version").json()["Version"]
     assert f"(Docker {version}): 0 of 0 images managed" in daemon.status
-    pulled(engine, "app")
+    app = pulled(engine, "app")
     daemon.fence()
     daemon.wait_status(f"Watching {engine.host} (Docker {version}): 1 of 1 images managed, ")
-    assert "1MB of 60GB used" in daemon.status
+    assert f" {shown_size(taken(engine, app))} of 60GB used" in daemon.status
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

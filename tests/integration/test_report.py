@@ -16,7 +16,7 @@ from engines import Engine
 from images import MB
 from journal import Journal
 from mounts import Mounts
-from scenes import pulled, used
+from scenes import know_sizes, pulled, shown_size, taken, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -40,9 +40,11 @@ def test_b39_a_line_for_each_removal_after_its_result(daemon: MakeDaemon, engine
     image = pulled(engine, "app")
     when = used(engine, image.reference)
     made.fence()
+    know_sizes(made, engine)
+    size = shown_size(taken(engine, image))
     limit(made, "1")
     made.wait_log(rf"^info: removed {re.escape(image.reference)} \({image.id[:19]}\): over-size, "
-                  rf"last used {format_time(when)[:19]}Z, unused for \S+, freed 1MB$")
+                  rf"last used {format_time(when)[:19]}Z, unused for \S+, freed {size}$")
 
 
 def service(daemon: MakeDaemon, engine: ScriptedEngine, journal: Journal) -> Daemon:

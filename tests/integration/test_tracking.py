@@ -15,7 +15,7 @@ from daemon import Daemon
 from engine_events import make_event
 from engines import Engine
 from images import MB
-from scenes import came, event_time, loaded, offered, present, pulled, used
+from scenes import came, event_time, limit_for, loaded, offered, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -338,7 +338,7 @@ def test_b7_a_tag_that_moves_takes_no_history_along(watch: Watch, engine: Engine
 
 def test_b7_the_image_left_behind_by_a_moved_tag_is_collected(watch: Watch,
                                                               engine: Engine) -> None:
-    daemon = watch(engine, {"max_total_size": "3.5MB"})
+    daemon = watch(engine, {"max_total_size": limit_for(engine, 3.5)})
     old = pulled(engine, "app")
     other = pulled(engine, "other")
     new = offered(engine, "app", 2 * MB, tag="next")
@@ -353,7 +353,8 @@ def test_b8_a_base_is_as_recently_used_as_what_stands_on_it(watch: Watch, engine
     child = pulled(engine, "child", base=base.image)  # pulled: no Parent tells of the base
     assert engine.client.inspect(child.id)["Parent"] == ""
     used(engine, child.reference)
-    for limit, left in ("2.5MB", [True, False, True]), ("1.5MB", [True, False, False]):
+    for count, left in (2.5, [True, False, True]), (1.5, [True, False, False]):
+        limit = limit_for(engine, count)
         daemon.configure({"gc": {"max_total_size": limit}})
         daemon.signal(signal.SIGHUP)
         daemon.collect()
