@@ -44,6 +44,26 @@ static void subtract(const struct strings *a, const struct strings *b, struct st
 			strings_add(ret, a->items[i]);
 }
 
+/*
+ * Whether the digest in a name is the ID of the image: the containerd store has such a name beside
+ * each tag, and its events tell of the tag alone.
+ */
+static bool is_own_digest(const char *name, const char *id)
+{
+	const char *at = strchr(name, '@');
+
+	return at && streq(at + 1, id);
+}
+
+/* Those digests of a that b has not and that tell anything. */
+static void subtract_digests(
+	const struct strings *a, const struct strings *b, const char *id, struct strings *ret)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (!strings_contain(b, a->items[i]) && !is_own_digest(a->items[i], id))
+			strings_add(ret, a->items[i]);
+}
+
 static void compare_names(struct differences *differences, const struct image *image,
 	const struct image_record *record)
 {
@@ -52,9 +72,9 @@ static void compare_names(struct differences *differences, const struct image *i
 	struct difference *difference;
 
 	subtract(&record->references, &image->references, &got);
-	subtract(&record->digests, &image->digests, &got);
+	subtract_digests(&record->digests, &image->digests, image->id, &got);
 	subtract(&image->references, &record->references, &lost);
-	subtract(&image->digests, &record->digests, &lost);
+	subtract_digests(&image->digests, &record->digests, image->id, &lost);
 	if (got.count == 0 && lost.count == 0)
 		return;
 	got_text = strings_join(&got, ", ");

@@ -74,6 +74,23 @@ def test_what_events_did_not_tell_is_told(watch: Watch, scripted: ScriptedEngine
     assert cache.origin(new.id) == "built"
 
 
+def test_the_images_own_id_for_a_digest_is_no_news(watch: Watch, scripted: ScriptedEngine) -> None:
+    """The containerd store has such a name beside each tag, of which alone its events tell."""
+    daemon = watch(scripted, INTERVAL)
+    app = pulled(scripted, "app")
+    daemon.fence()
+    names = scripted.model.references
+    names[f"app@{app.id}"] = app.id
+    wait_lists(daemon, 3)
+    del names[f"app@{app.id}"]
+    wait_lists(daemon, 3)
+    assert told(daemon) == []
+    other = f"app@sha256:{64 * 'a'}"
+    names[other] = app.id
+    daemon.wait(lambda: told(daemon) == [f"image {app.id} has got docker.io/library/{other}"],
+                "another digest is told", within=30)
+
+
 def test_an_event_that_the_list_is_ahead_of_explains_it(watch: Watch,
                                                         scripted: ScriptedEngine) -> None:
     """Changes happen while the list is made, their events come half a second later."""
