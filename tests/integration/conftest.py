@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(what): not for engines that lack it (LACKS)")
+    config.addinivalue_line("markers", "lacks(what): for no others")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -56,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves out, rather than skips, what needs an engine that was not asked for.
 
     With a fetched engine, also what needs none, since nothing there depends on the engine; and what
-    is marked `needs("…")` where that engine LACKS it.
+    is marked `needs("…")` where that engine LACKS it, and `lacks("…")` where it does not.
     """
     wanted = config.getoption("--engine")
     unwanted = NEEDS.get(wanted, set())
@@ -64,8 +65,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dropped = []
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
-        marks = {each for mark in item.iter_markers("needs") for each in mark.args}
-        if (unwanted & needed or lacks & marks or
+        needs, lacking = ({each for mark in item.iter_markers(name) for each in mark.args}
+                          for name in ("needs", "lacks"))
+        if (unwanted & needed or lacks & needs or lacking - lacks or
                 wanted in NAMES and not {"real", "secured", "engine", "restartable"} & needed):
             dropped.append(item)
     if dropped:

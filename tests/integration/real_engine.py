@@ -33,10 +33,12 @@ INSTALLED = "real"
 NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd")
 """Engines that tests/fetch-engine fetches."""
 
-LACKS: dict[str, set[str]] = {}
+LACKS: dict[str, set[str]] = {
+    "docker-28-containerd": {"layer-sizes"},
+}
 """What an engine cannot do: tests that are marked as needing it are not for that engine.
 
-For each there is a test in test_lacks.py which shows that the engine truly cannot, and what
+For each there is a test in a test_lacks….py which shows that the engine truly cannot, and what
 dockergcd makes of that.
 """
 
@@ -244,8 +246,10 @@ class RealEngine:
         return int((store / chain_id.replace(":", "/") / "size").read_text())
 
     def clear(self) -> None:
-        """No image, no container."""
+        """No image, no container; nor a build, where builds are counted with the images."""
         self.client.clear()
+        if self.store == "containerd":
+            self.client.prune_builds()
 
     def flush(self) -> None:
         """It sends events as they happen."""

@@ -50,6 +50,7 @@ def pull(engine: Engine, name: str, *layers: Layer, noise: int = 0) -> Pulled:
     return Pulled(reference, made)
 
 
+@pytest.mark.needs("layer-sizes")
 def test_b26_images_that_share_layers_at_several_depths(watch: Watch, engine: Engine) -> None:
     """No image ends where they part: only histories tell how much stays."""
     daemon = watch(engine)
@@ -92,6 +93,7 @@ def test_b26_random_images(watch: Watch, engine: Engine) -> None:
     assert rounds > 0
 
 
+@pytest.mark.needs("layer-sizes")
 def test_b26_a_hundred_and_ten_layers(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     layers = [layer(f"deep{number}", 10 + number) for number in range(110)]
@@ -103,6 +105,7 @@ def test_b26_a_hundred_and_ten_layers(watch: Watch, engine: Engine) -> None:
     assert measures(daemon) == [(sum(each.size for each in layers[64:]),) * 3]
 
 
+@pytest.mark.needs("layer-sizes")
 def test_b26_loaded_and_built_images(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, images={"manage": ["loaded", "built", "pulled"]})
     loaded(engine, "base:1", 300_000)
@@ -154,6 +157,7 @@ def settle(daemon: Daemon, image: Pulled) -> None:
     wait_until(time.monotonic() + 1, daemon)
 
 
+@pytest.mark.needs("layer-sizes")
 def test_b20_b38_one_image_more_costs_no_list_and_no_measure(
         daemon: Callable[..., Daemon], engine: Engine, directory: Path) -> None:
     """However many there are; the first measure has confirmed what is known of layers."""

@@ -21,6 +21,8 @@ from images import Image, chain_ids, layer
 from real_engine import RealEngine
 from scenes import Pulled, freed_in, loaded, pulled, used
 
+pytestmark = pytest.mark.needs("layer-sizes")
+
 Watch = Callable[..., Daemon]
 Build = Callable[..., str]
 

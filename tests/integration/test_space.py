@@ -24,7 +24,7 @@ from engines import Engine
 from images import MB
 from mounts import Mounts
 from real_engine import RealEngine
-from scenes import Pulled, present, pulled, used
+from scenes import Pulled, present, pulled, room_for, used
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -102,7 +102,7 @@ def test_b24_as_much_as_is_needed_on_a_real_disk(
     """The least recently used ones, until enough is free: never one too many."""
     daemon, disk = watch_on(real)
     images = four_used_in_turn(daemon, real)
-    wanted = disk.free + int(3 * MB * factor)
+    wanted = disk.free + room_for(real, 3 * factor)
     want_free(daemon, wanted)
     daemon.fence()
     assert present(real, *images) == [False] * gone + [True] * (4 - gone)
