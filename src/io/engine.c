@@ -16,6 +16,8 @@
 #define LIST_MAX ((size_t)256 << 20)
 #define OBJECT_MAX ((size_t)16 << 20)
 #define BUSY_RETRY_MSEC 500
+/* A list that is refused for longer is refused for another reason than an image that goes. */
+#define LIST_RETRIES_MAX (10 * NSEC_PER_SEC)
 
 static const struct {
 	const char *method;
@@ -240,13 +242,22 @@ static void on_retry(evutil_socket_t fd _unused_, short what _unused_, void *use
 	send_call(userdata);
 }
 
-/* Below API 1.42 an engine counts for one client at a time, and refuses the others. */
+/*
+ * Below API 1.42 an engine counts for one client at a time, and refuses the others. The containerd
+ * store finds no list while one of its images is going.
+ */
+static bool is_for_now(const struct engine_call *call, const struct http_answer *answer)
+{
+	if (answer->status == 404)
+		return call->request == REQUEST_IMAGES && call->engine->info.is_containerd;
+	return answer->status == 500 && strstr(answer->body, "already running");
+}
+
 static bool retry_later(struct engine_call *call, const struct http_answer *answer)
 {
 	struct timeval tv = { BUSY_RETRY_MSEC / 1000, BUSY_RETRY_MSEC % 1000 * 1000 };
 
-	if (answer->status != 500 || !strstr(answer->body, "already running") ||
-		call->retries_left <= 0)
+	if (call->retries_left <= 0 || !is_for_now(call, answer))
 		return false;
 	call->retries_left -= BUSY_RETRY_MSEC * NSEC_PER_MSEC;
 	if (!call->retry)
@@ -516,8 +527,12 @@ static struct engine_call *ask(struct engine *engine, enum engine_request reques
 
 struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void *userdata)
 {
-	return ask(engine, REQUEST_IMAGES, xasprintf("/v%s/images/json?all=1", engine->api_text),
-		decode_images_answer, fn, userdata);
+	struct engine_call *call =
+		ask(engine, REQUEST_IMAGES, xasprintf("/v%s/images/json?all=1", engine->api_text),
+			decode_images_answer, fn, userdata);
+
+	call->retries_left = MIN(call->retries_left, LIST_RETRIES_MAX);
+	return call;
 }
 
 struct engine_call *engine_inspect_image(

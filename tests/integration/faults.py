@@ -64,6 +64,12 @@ def hang(until: threading.Event) -> Fault:
     return fault
 
 
+def in_containerd(engine: Any) -> Fault:
+    """An engine that says that the containerd image store holds its images."""
+    info = engine.client.call("GET", "/info").json()
+    return reply(200, info | {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]})
+
+
 def split(size: int = 1) -> Fault:
     """The right answer, SIZE bytes at a time."""
     def fault(exchange: Exchange) -> None:

@@ -69,7 +69,7 @@ def two_pulled(daemon: Daemon, engine: Engine) -> tuple[Pulled, Pulled]:
 
 
 def room_for(engine: Engine, count: float) -> int:
-    """Bytes that are enough for so many images of 1 MB, and not for one more.
+    """Bytes for so many images of 1 MB, about: two of them fit into 2.5, three do not.
 
     Twice as much in the containerd store, which counts what was downloaded as well.
     """

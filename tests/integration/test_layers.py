@@ -321,17 +321,10 @@ def test_b32_an_image_that_vanishes_between_list_and_inspect(watch: Watch,
     assert daemon.stop().ids == {second.id}
 
 
-def pass_for_containerd(engine: ScriptedEngine) -> None:
-    """It says that its images are in the containerd store."""
-    info = engine.client.call("GET", "/info").json()
-    info["DriverStatus"] = [["driver-type", "io.containerd.snapshotter.v1"]]
-    engine.script("GET", "/info", faults.reply(200, info))
-
-
 def test_b24_inspect_tells_no_size_on_the_containerd_store(daemon: Callable[..., Daemon],
                                                            scripted: ScriptedEngine) -> None:
     """It leaves out what was unpacked: taken for all, it would let one image too many go."""
-    pass_for_containerd(scripted)
+    scripted.script("GET", "/info", faults.in_containerd(scripted))
     made = daemon(scripted).start().wait_watching()
     image = pulled(scripted, "app")
     made.wait(lambda: made.control.call("GET", f"/v1/images/{image.id}").status == 200, "it")
@@ -347,7 +340,7 @@ def test_b24_a_measure_tells_sizes_on_the_containerd_store(
         api: str) -> None:
     """No list is needed to remove three images in one round."""
     engine = scripted_engine(api_max=api)
-    pass_for_containerd(engine)
+    engine.script("GET", "/info", faults.in_containerd(engine))
     made = daemon(engine).start().wait_watching()
     images = [pulled(engine, f"app{number}") for number in range(4)]
     made.fence()

@@ -188,6 +188,22 @@ def test_once_that_fails_is_exit_1(daemon: MakeDaemon, scripted: ScriptedEngine)
     assert "/images/json" in done.stderr
 
 
+def test_b32_once_while_an_image_of_the_containerd_store_goes(daemon: MakeDaemon,
+                                                              scripted: ScriptedEngine) -> None:
+    """That store has no list then: asked for again, not for ever. Others never say so."""
+    gone = faults.reply(404, {"message": "content digest sha256:1: not found"})
+    scripted.script("GET", "/images/json", gone, times=1)
+    made = daemon(scripted)
+    assert made.run("--foreground", "--once").returncode == 1
+    scripted.script("GET", "/info", faults.in_containerd(scripted))
+    scripted.script("GET", "/images/json", gone, times=2)
+    assert "error" not in made.once()
+    scripted.script("GET", "/images/json", gone)
+    done = made.run("--foreground", "--once", timeout=60)
+    assert done.returncode == 1
+    assert "404 content digest" in done.stderr
+
+
 # Detaching
 
 def running_pids(daemon: Daemon) -> list[int]:
