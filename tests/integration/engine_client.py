@@ -59,8 +59,13 @@ class Reply:
 class EngineClient:
     """Drives one engine."""
 
-    def __init__(self, socket_path: Path) -> None:
+    def __init__(self, socket_path: Path, reading: float = 0) -> None:
+        """READING is how many seconds the engine needs to find past events.
+
+        podman reads them from a file, and stops wherever it is when `until` has come.
+        """
         self.socket_path = socket_path
+        self._reading_ns = int(reading * 10**9)
 
     # The wire
 
@@ -254,10 +259,12 @@ class EngineClient:
     def events(self, since_ns: int, until_ns: int | None = None) -> list[dict[str, Any]]:
         """What has happened in that time, as far as the engine remembers (256 events)."""
         until = time.time_ns() if until_ns is None else until_ns
+        until_at = max(until, time.time_ns() + self._reading_ns) if self._reading_ns else until
         query = {key: f"{at // 10**9}.{at % 10**9:09d}"
-                 for key, at in (("since", since_ns), ("until", until))}
+                 for key, at in (("since", since_ns), ("until", until_at))}
         lines = self.call("GET", "/events", query).body.splitlines()
-        return [json.loads(line) for line in lines]
+        events = [json.loads(line) for line in lines]
+        return [each for each in events if since_ns <= each["timeNano"] <= until]
 
     def has_told_of(self, image_id: str, since_ns: int) -> bool:
         """Whether an event names the image. Of a BuildKit build without a tag 28 tells, 26 not."""

@@ -1,10 +1,10 @@
-"""A real dockerd and a real registry of the tests' own, which leave nothing behind.
+"""A real engine and a real registry of the tests' own, which leave nothing behind.
 
-Both are Debian's (docker.io, docker-registry): the engine that is installed here, or one that
-tests/fetch-engine got from another release. It lives in private mount, PID and cgroup namespaces
-(see real_engine_init.py) and holds its images on a tmpfs there: when the first process of the PID
-namespace goes, so do dockerd, containerd, containers and mounts; cgroups are removed here. That
-works with cgroup v1, v2 and the hybrid layout. It needs root.
+Both are Debian's (docker.io, docker-registry): the dockerd that is installed here, or a dockerd or
+podman that tests/fetch-engine got from another release. It lives in private mount, PID and cgroup
+namespaces (see real_engine_init.py) and holds its images on a tmpfs there: when the first process
+of the PID namespace goes, so do the engine, its containers and mounts; cgroups are removed here.
+That works with cgroup v1, v2 and the hybrid layout. It needs root.
 
 A test that wants a real engine and cannot have it fails: nothing here skips.
 """
@@ -27,10 +27,10 @@ from urllib.parse import urlsplit
 
 from engine_client import EngineClient
 from images import MANIFEST_TYPE, Image, digest
-from real_engine_init import DOCKERD, cgroup_mounts
+from real_engine_init import PROGRAMS, cgroup_mounts
 
 INSTALLED = "real"
-NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd")
+NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd", "podman-4", "podman-5")
 """Engines that tests/fetch-engine fetches."""
 
 LACKS: dict[str, set[str]] = {
@@ -45,6 +45,8 @@ dockergcd makes of that.
 INIT = Path(__file__).with_name("real_engine_init.py")
 REGISTRY = "/usr/bin/docker-registry"
 UP_WITHIN = 60.0
+READING = {"podman": 0.3}
+"""Seconds that an engine needs to find past events."""
 OWN_DEATH = ["setpriv", "--pdeathsig", "KILL"]
 """Put before a command: it ends when this process does, however that ends."""
 
@@ -58,12 +60,17 @@ def _require(program: str, package: str) -> None:
         raise RigError(f"no {program}: apt-get install {package}")
 
 
+def program(name: str) -> str:
+    """Which of PROGRAMS an engine is."""
+    return "podman" if name.startswith("podman-") else "docker"
+
+
 def fetched(name: str) -> Path:
     """Where tests/fetch-engine has put what an engine has for its /usr."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     engines = os.environ.get("DOCKERGCD_ENGINES") or f"{cache}/dockergcd-tests/engines"
     folder = Path(engines, name.removesuffix("-containerd"), "usr")
-    if not Path(folder, DOCKERD.removeprefix("/usr/")).exists():
+    if not Path(folder, PROGRAMS[program(name)].removeprefix("/usr/")).exists():
         raise RigError(f"no {folder}: tests/fetch-engine {name}")
     return folder
 
@@ -175,7 +182,7 @@ class Cgroups:
 
 
 class RealEngine:
-    """A throwaway dockerd with a registry: the installed one, or one of NAMES."""
+    """A throwaway engine with a registry: the installed dockerd, or one of NAMES."""
 
     kind = "real"
 
@@ -194,19 +201,19 @@ class RealEngine:
         """What an image's ID is the digest of."""
         self._usr: Path | None = None
         if name == INSTALLED:
-            _require(DOCKERD, "docker.io")
+            _require(PROGRAMS["docker"], "docker.io")
         else:
             self._usr = fetched(name)
         self.directory = Path(tempfile.mkdtemp(prefix="dgc-engine-", dir=parent))
         self.directory.chmod(0o711)
-        for name in ("data", "exec"):
-            (self.directory / name).mkdir()
+        for each in ("data", "exec"):
+            (self.directory / each).mkdir()
         self.socket_path = self.directory / "docker.sock"
         features = {"containerd-snapshotter": True} if self.store == "containerd" else {}
         (self.directory / "daemon.json").write_text(json.dumps(
             {"features": features, "hosts": [self.host, *hosts]} | (options or {})))
-        self.client = EngineClient(self.socket_path)
-        self._log = self.directory / "dockerd.log"
+        self.client = EngineClient(self.socket_path, READING.get(program(name), 0))
+        self._log = self.directory / "engine.log"
         self._cgroups = Cgroups(self.directory.name)
         self._init: subprocess.Popen[str] | None = None
         self._registry: Registry | None = None
@@ -261,7 +268,7 @@ class RealEngine:
         while not self.client.ping():
             assert self._init is not None
             if self._init.poll() is not None or time.monotonic() > deadline:
-                raise RigError(f"dockerd does not come up:\n{_tail(self._log)}")
+                raise RigError(f"{self.name} does not come up:\n{_tail(self._log)}")
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -298,7 +305,7 @@ class RealEngine:
         command = [
             *OWN_DEATH, "unshare", "--mount", "--pid", "--cgroup", "--fork", "--kill-child",
             "--propagation", "private", sys.executable, str(INIT), str(self.directory),
-            *([str(self._usr)] if self._usr else []),
+            program(self.name), *([str(self._usr)] if self._usr else []),
         ]
         with self._log.open("wb") as log:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

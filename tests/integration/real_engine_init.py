@@ -1,17 +1,19 @@
-"""PID 1 of a real engine's private namespaces: makes the mounts, keeps the dockerd.
+"""PID 1 of a real engine's private namespaces: makes the mounts, keeps the engine.
 
-Started by real_engine.py as `unshare … real_engine_init.py DIR [USR]`, in a mount, PID and cgroup
-namespace of its own. With USR, the /usr of another release, dockerd is that one's and has it in
-place of ours; since we and who comes here to look go on with ours, that is in a second mount
-namespace. Takes commands on stdin, a line each, and answers each with a line:
-`start [NAME]`, `stop`, `kill`, `freeze`, `thaw`. At the end of stdin it exits, and with it, because it
-is PID 1, everything in the namespace.
+Started by real_engine.py as `unshare … real_engine_init.py DIR PROGRAM [USR]`, in a mount, PID and
+cgroup namespace of its own. PROGRAM is one of PROGRAMS. With USR, the /usr of another release, the
+engine is that one's and has it in place of ours; since we and who comes here to look go on with
+ours, that is in a second mount namespace. Takes commands on stdin, a line each, and answers each
+with a line: `start [NAME]`, `stop`, `kill`, `freeze`, `thaw`. At the end of stdin it exits, and with
+it, because it is PID 1, everything in the namespace.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-DOCKERD = "/usr/sbin/dockerd"
+PROGRAMS = {"docker": "/usr/sbin/dockerd", "podman": "/usr/bin/podman"}
 STOP_WITHIN = 30.0
 
 KEPT: list[subprocess.Popen[str]] = []
@@ -57,7 +59,7 @@ def mount_cgroups() -> None:
 
 
 def make_mounts(directory: Path) -> None:
-    """Whatever dockerd and containerd write outside their own directories goes to a tmpfs."""
+    """Whatever an engine writes outside its own directories goes to a tmpfs."""
     mount("-t", "proc", "proc", "/proc")
     data = directory / "data"
     mount("-t", "tmpfs", "-o", "size=2g,mode=711", "tmpfs", str(data))
@@ -65,7 +67,7 @@ def make_mounts(directory: Path) -> None:
         (data / name).mkdir()
     layers = f"lowerdir=/etc,upperdir={data}/etc,workdir={data}/work"
     mount("-t", "overlay", "-o", layers, "overlay", "/etc")  # /etc/docker/key.json
-    for scratch in ("/run", "/opt", "/var/lib/cni"):
+    for scratch in ("/run", "/opt", "/var/lib/cni", "/dev/shm"):  # the last has podman's locks
         if os.path.isdir(scratch):
             mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch)
     mount_cgroups()
@@ -87,25 +89,52 @@ def enter_namespace(usr: str) -> list[str]:
     return ["nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt", "--"]
 
 
-class Engine:
-    """The one dockerd."""
+def dockerd(directory: Path, name: str) -> list[str]:
+    """Its arguments; the data root has that name."""
+    (directory / "docker.pid").unlink(missing_ok=True)
+    return [
+        "--config-file", str(directory / "daemon.json"),
+        "--data-root", str(directory / "data" / name),
+        "--exec-root", str(directory / "exec"),
+        "--pidfile", str(directory / "docker.pid"),
+        "--host", f"unix://{directory}/docker.sock",
+        "--iptables=false", "--ip6tables=false", "--bridge=none",
+    ]
 
-    def __init__(self, directory: Path, front: list[str]) -> None:
+
+def podman(directory: Path, name: str) -> list[str]:
+    """Its arguments; it has an API, and none of the machine's configuration."""
+    configuration = Path("/etc/containers")
+    shutil.rmtree(configuration, ignore_errors=True)
+    configuration.mkdir()
+    accept = {"default": [{"type": "insecureAcceptAnything"}]}
+    (configuration / "policy.json").write_text(json.dumps(accept))
+    (configuration / "registries.conf").write_text(
+        '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n')
+    return [
+        "--root", str(directory / "data" / name),
+        "--runroot", str(directory / "exec" / name),
+        "--tmpdir", str(directory / "exec" / name / "libpod"),
+        "--network-config-dir", str(directory / "exec/networks"),
+        "--cgroup-manager=cgroupfs", "--events-backend=file",
+        "system", "service", "--time=0", f"unix://{directory}/docker.sock",
+    ]
+
+
+class Engine:
+    """The one engine."""
+
+    def __init__(self, directory: Path, program: str, front: list[str]) -> None:
         self._directory = directory
-        self._front = front
+        self._arguments = {"docker": dockerd, "podman": podman}[program]
+        self._command = [*front, PROGRAMS[program]]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str = "docker") -> None:
-        """The data root has that name."""
-        directory = self._directory
-        (directory / "docker.pid").unlink(missing_ok=True)
-        self._process = subprocess.Popen([
-            *self._front, DOCKERD, "--config-file", str(directory / "daemon.json"),
-            "--data-root", str(directory / "data" / name),
-            "--exec-root", str(directory / "exec"),
-            "--pidfile", str(directory / "docker.pid"),
-            "--iptables=false", "--ip6tables=false", "--bridge=none",
-        ], stdin=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        """Its images are in a directory of that name."""
+        self._process = subprocess.Popen(
+            [*self._command, *self._arguments(self._directory, name)],
+            stdin=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -117,7 +146,7 @@ class Engine:
         deadline = time.monotonic() + STOP_WITHIN
         while self.running():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"dockerd does not end on {number.name}")
+                raise TimeoutError(f"the engine does not end on {number.name}")
             time.sleep(0.02)
 
     def running(self) -> bool:
@@ -135,11 +164,11 @@ def reap(*_signal: object) -> None:
             pass
 
 
-def main(directory: Path, usr: str = "") -> None:
+def main(directory: Path, program: str, usr: str = "") -> None:
     make_mounts(directory)
     front = enter_namespace(usr) if usr else []
     signal.signal(signal.SIGCHLD, reap)
-    engine = Engine(directory, front)
+    engine = Engine(directory, program, front)
     commands: dict[str, Callable[..., None]] = {
         "start": engine.start,
         "stop": lambda: engine.end(signal.SIGTERM),
