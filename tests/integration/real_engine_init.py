@@ -97,7 +97,6 @@ def dockerd(directory: Path, name: str) -> list[str]:
         "--data-root", str(directory / "data" / name),
         "--exec-root", str(directory / "exec"),
         "--pidfile", str(directory / "docker.pid"),
-        "--host", f"unix://{directory}/docker.sock",
         "--iptables=false", "--ip6tables=false", "--bridge=none",
     ]
 
