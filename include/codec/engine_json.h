@@ -76,5 +76,16 @@ void removal_finish(struct removal *removal);
 int decode_removal(
 	const char *data, size_t length, struct removal *ret, struct error *error) _warn_unused_;
 
+/*
+ * DELETE /libpod/images/remove, podman's own: 200 in any case. How it went is the exit code of
+ * `podman rmi`: 0, or one with why in *error and *ret untouched.
+ */
+enum {
+	PODMAN_NOT_FOUND = 1,
+	PODMAN_IN_USE = 2,
+};
+int decode_podman_removal(
+	const char *data, size_t length, struct removal *ret, struct error *error) _warn_unused_;
+
 /* An error's body: {"message": …} or plain text, one line, shortened. The caller frees. */
 char *decode_message(const char *data, size_t length) _warn_unused_;

@@ -356,6 +356,46 @@ int decode_removal(const char *data, size_t length, struct removal *ret, struct 
 	return 0;
 }
 
+/* The texts in a list; one that is missing, or null, has none. */
+static void read_texts(struct json_object *object, const char *key, struct strings *ret)
+{
+	struct json_object *array = json_member(object, key, json_type_array);
+
+	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+
+		if (json_object_is_type(item, json_type_string))
+			strings_add(ret, json_object_get_string(item));
+	}
+}
+
+int decode_podman_removal(const char *data, size_t length, struct removal *ret, struct error *error)
+{
+	_cleanup_json_ struct json_object *object = NULL;
+	_cleanup_strings_ struct strings errors = {}, deleted = {};
+	struct removal removal = {};
+	int64_t code;
+	int r = json_read(data, length, json_type_object, &object, error);
+
+	if (r < 0)
+		return r;
+	if (json_integer(object, "ExitCode", &code) < 0 || code < 0 || code > UINT8_MAX) {
+		error_set(error, "ExitCode is missing or none");
+		return -EBADMSG;
+	}
+	if (code > 0) {
+		read_texts(object, "Errors", &errors);
+		error_set(error, "%s", errors.count > 0 ? errors.items[0] : "no reason is given");
+		return (int)code;
+	}
+	read_texts(object, "Untagged", &removal.untagged);
+	read_texts(object, "Deleted", &deleted);
+	for (size_t i = 0; i < deleted.count; i++)
+		add_normalised(&removal.deleted, deleted.items[i]);
+	*ret = removal;
+	return 0;
+}
+
 char *decode_message(const char *data, size_t length)
 {
 	_cleanup_json_ struct json_object *object = NULL;

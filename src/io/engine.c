@@ -36,6 +36,7 @@ static const struct {
 	[REQUEST_IMAGE_REMOVE] = { "DELETE", OBJECT_MAX },
 };
 
+/* 0, or what the answer's result is to be, with why in *error. */
 typedef int (*decode_fn)(
 	const char *body, size_t length, struct engine_answer *answer, struct error *error);
 
@@ -285,6 +286,7 @@ static void on_done(void *userdata, const struct http_answer *http_answer)
 	struct engine_call *call = userdata;
 	_cleanup_error_ struct error error = {};
 	struct engine_answer answer = {};
+	int r;
 
 	call->http_call = NULL;
 	request_stats_count(&call->engine->stats, call->request,
@@ -297,8 +299,8 @@ static void on_done(void *userdata, const struct http_answer *http_answer)
 	} else if (http_answer->status < 200 || http_answer->status >= 300) {
 		if (!retry_later(call, http_answer))
 			fail_status(call, http_answer);
-	} else if (call->decode(http_answer->body, http_answer->length, &answer, &error) < 0) {
-		fail_call(call, -EBADMSG, error.message);
+	} else if ((r = call->decode(http_answer->body, http_answer->length, &answer, &error))) {
+		fail_call(call, r, error.message);
 	} else {
 		if (call->engine->info.is_containerd)
 			set_sizes(call, http_answer, &answer);
@@ -514,6 +516,17 @@ static int decode_removal_answer(
 	return decode_removal(body, length, &answer->removal, error);
 }
 
+static int decode_podman_removal_answer(
+	const char *body, size_t length, struct engine_answer *answer, struct error *error)
+{
+	int r = decode_podman_removal(body, length, &answer->removal, error);
+
+	return r <= 0                   ? r
+		: r == PODMAN_NOT_FOUND ? (int)ENGINE_NOT_FOUND
+		: r == PODMAN_IN_USE    ? (int)ENGINE_CONFLICT
+					: -EREMOTEIO;
+}
+
 /* Takes the path over. */
 static struct engine_call *ask(struct engine *engine, enum engine_request request, char *path,
 	decode_fn decode, engine_fn fn, void *userdata)
@@ -627,6 +640,11 @@ struct engine_call *engine_remove(
 {
 	_cleanup_free_ char *escaped = http_escape(name);
 
+	/* podman 4 takes no notice of noprune in Docker's API, but does in its own. */
+	if (!prune && engine->version.is_podman)
+		return ask(engine, REQUEST_IMAGE_REMOVE,
+			xasprintf("/v4.0.0/libpod/images/remove?images=%s&noprune=true", escaped),
+			decode_podman_removal_answer, fn, userdata);
 	return ask(engine, REQUEST_IMAGE_REMOVE,
 		xasprintf("/v%s/images/%s%s", engine->api_text, escaped, prune ? "" : "?noprune=1"),
 		decode_removal_answer, fn, userdata);

@@ -314,6 +314,45 @@ static void test_a_removal_of_another_form_is_refused(void **state)
 	}
 }
 
+#define HEX "d699805630bb5b6283d0d5e470e278be5f683a38ed1f6c87a0507cbd676c66d7"
+
+static void test_a_removal_by_podmans_own_api(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		size_t untagged, deleted;
+		const char *why;
+	} cases[] = {
+		{ "{\"Deleted\":[\"" HEX "\"],\"Untagged\":[\"localhost/a:1\"],"
+		  "\"ExitCode\":0,\"Errors\":null}",
+			0, 1, 1, NULL },
+		{ "{\"Untagged\":[\"localhost/a:1\",null],\"ExitCode\":0}", 0, 1, 0, NULL },
+		{ "{\"ExitCode\":1,\"Errors\":[\"a: image not known\"]}", PODMAN_NOT_FOUND, 0, 0,
+			"a: image not known" },
+		{ "{\"ExitCode\":2,\"Errors\":[\"in use\"],\"Untagged\":[\"a:1\"]}", PODMAN_IN_USE,
+			0, 0, "in use" },
+		{ "{\"ExitCode\":125,\"Errors\":null}", 125, 0, 0, "no reason is given" },
+		{ "{\"ExitCode\":-2}", -EBADMSG, 0, 0, "ExitCode is missing or none" },
+		{ "{\"Deleted\":[]}", -EBADMSG, 0, 0, "ExitCode is missing or none" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(removal_finish) struct removal removal = {};
+		_cleanup_error_ struct error error = {};
+		const char *text = cases[i].text;
+
+		assert_int_equal(decode_podman_removal(text, strlen(text), &removal, &error),
+			cases[i].result);
+		assert_int_equal(removal.untagged.count, cases[i].untagged);
+		assert_int_equal(removal.deleted.count, cases[i].deleted);
+		if (removal.deleted.count > 0)
+			assert_string_equal(removal.deleted.items[0], "sha256:" HEX);
+		assert_true(cases[i].why ? error.message && streq(error.message, cases[i].why)
+					 : !error.message);
+	}
+}
+
 static void test_recorded_messages(void **state)
 {
 	static const struct {
@@ -392,6 +431,7 @@ int main(void)
 		cmocka_unit_test(test_recorded_prunes),
 		cmocka_unit_test(test_recorded_removals),
 		cmocka_unit_test(test_a_removal_that_only_untags),
+		cmocka_unit_test(test_a_removal_by_podmans_own_api),
 		cmocka_unit_test(test_a_removal_of_another_form_is_refused),
 		cmocka_unit_test(test_recorded_messages),
 		cmocka_unit_test(test_messages_of_others),
