@@ -266,6 +266,26 @@ class EngineClient:
         events = [json.loads(line) for line in lines]
         return [each for each in events if since_ns <= each["timeNano"] <= until]
 
+    def wait_told(self) -> None:
+        """Until whoever listens has been told what happened before, by podman.
+
+        It looks into its log four times a second for each listener. So once we have been told of
+        one thing, and then of a second that came after it, all others have been told as well.
+        """
+        listening = UnixConnection(self.socket_path)
+        query = {"since": int(time.time()), "filters": '{"type":["volume"]}'}
+        try:
+            listening.request("GET", "/events?" + urlencode(query))
+            told = listening.getresponse()
+            name = f"flush-{time.time_ns()}"
+            for method, path, body in (("POST", "/volumes/create", f'{{"Name":"{name}"}}'),
+                                       ("DELETE", f"/volumes/{name}", None)):
+                self.call(method, path, body=body.encode() if body else None)
+                while name not in told.readline().decode():
+                    assert not told.isclosed(), "podman ends its events"
+        finally:
+            listening.close()
+
     def has_told_of(self, image_id: str, since_ns: int) -> bool:
         """Whether an event names the image. Of a BuildKit build without a tag 28 tells, 26 not."""
         return any((event["Type"], event["Actor"]["ID"]) == ("image", image_id)

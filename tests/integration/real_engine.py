@@ -259,7 +259,9 @@ class RealEngine:
             self.client.prune_builds()
 
     def flush(self) -> None:
-        """It sends events as they happen."""
+        """Until the events of what happened before have been sent: dockerd does that at once."""
+        if program(self.name) == "podman":
+            self.client.wait_told()
 
     def start(self, name: str = "") -> None:
         """Returns when it answers. A name is another engine's, with images of its own."""

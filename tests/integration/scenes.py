@@ -16,6 +16,9 @@ from images import MB, Image, image
 SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 """Whether there is time for what takes minutes: tests/soak."""
 
+PODMAN_WORDS = {"destroy": "remove", "load": "loadfromarchive"}
+"""What podman says for an event's action."""
+
 
 @dataclass(frozen=True)
 class Pulled:
@@ -114,8 +117,9 @@ def freed_in(log: str) -> list[tuple[int, int, int]]:
 
 def event_time(engine: Engine, since_ns: int, kind: str, action: str) -> int:
     """The engine's own time of the last such event since then."""
+    actions = {action, PODMAN_WORDS.get(action)}
     times = [event["timeNano"] for event in engine.client.events(since_ns)
-             if (event["Type"], event["Action"]) == (kind, action)]
+             if event["Type"] == kind and event["Action"] in actions]
     assert times, f"no {kind} {action} event"
     return int(times[-1])
 
