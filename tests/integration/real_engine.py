@@ -35,6 +35,8 @@ NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd", "podm
 
 LACKS: dict[str, set[str]] = {
     "docker-28-containerd": {"layer-sizes"},
+    "podman-4": {"exact-sizes", "buildkit", "containers-end", "usage", "load-names"},
+    "podman-5": {"exact-sizes", "buildkit", "containers-end"},
 }
 """What an engine cannot do: tests that are marked as needing it are not for that engine.
 
@@ -195,7 +197,8 @@ class RealEngine:
         if os.geteuid() != 0:
             raise RigError("a real engine needs root (or --engine scripted)")
         self.name = name
-        self.store = "containerd" if name.endswith("-containerd") else "graph driver"
+        self.store = ("podman" if program(name) == "podman" else
+                      "containerd" if name.endswith("-containerd") else "graph driver")
         """What holds the images: tests that are about one kind of it ask here."""
         self.ids_from = "manifest" if self.store == "containerd" else "config"
         """What an image's ID is the digest of."""

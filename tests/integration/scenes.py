@@ -92,13 +92,17 @@ def shown_size(size: int) -> str:
 def taken(engine: Engine, *images: Pulled | Image) -> int:
     """What the engine says that these images take, each by itself.
 
-    Of a graph driver that is known; the containerd store adds what was downloaded, and blocks.
+    Of a graph driver that is known; the containerd store adds what was downloaded, and blocks,
+    podman what describes an image.
     """
     made = [each.image if isinstance(each, Pulled) else each for each in images]
     told = {each["Id"]: each["Size"] for each in engine.client.images()}
     total = sum(told[each.id] for each in made)
     known = sum(each.size for each in made)
-    assert total >= 2 * known if engine.store == "containerd" else total == known
+    if engine.store == "podman":
+        assert known < total < known + 10_000 * len(made)
+    else:
+        assert total >= 2 * known if engine.store == "containerd" else total == known
     return total
 
 

@@ -151,6 +151,7 @@ def test_b32_a_cache_that_makes_no_sense_is_left_alone(
     assert "build cache: " in made.log
 
 
+@pytest.mark.needs("buildkit")
 def test_what_images_leave_goes_after_them(daemon: MakeDaemon, real: RealEngine) -> None:
     """Layers of a removed image stay in the cache of a real BuildKit, until it is pruned.
 

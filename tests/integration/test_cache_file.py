@@ -75,7 +75,7 @@ def test_b15_a_kill_leaves_a_file_that_loads(watch: Watch, engine: Engine) -> No
 def test_b16_a_file_that_is_none_is_set_aside(daemon: MakeDaemon, engine: Engine,
                                               content: str) -> None:
     image = pulled(engine, "app")
-    watching = daemon(engine, {"gc": {"max_total_size": "500kB"}})
+    watching = daemon(engine, {"gc": {"max_unused": "1ms"}})
     watching.write_cache(content)
     watching.start().wait_watching()
     watching.fence()

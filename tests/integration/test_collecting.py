@@ -103,6 +103,7 @@ def test_b20_sigusr1_collects(watch: Watch, engine: Engine) -> None:
 
 # The size rule
 
+@pytest.mark.needs("usage")
 def test_b20_crossing_the_threshold_collects_once_the_pulls_have_settled(watch: Watch,
                                                                          engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": limit_for(engine, 2.5)})
@@ -123,6 +124,7 @@ def size_of_last(engine: Engine, images: list[Pulled], count: float) -> str:
                    + (count - whole) * taken(engine, images[0])))
 
 
+@pytest.mark.needs("usage")
 @pytest.mark.parametrize(("maximum", "target", "left"), [
     (2.5, None, [False, True, True]),
     (3, None, [True, True, True]),
@@ -144,6 +146,7 @@ def test_b24_the_shortest_prefix_that_gets_there_goes(
     assert present(engine, *images) == left
 
 
+@pytest.mark.needs("usage")
 def test_b21_least_recently_used_first(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     order = three(engine)
@@ -164,6 +167,7 @@ def test_b21_removals_are_sent_in_order(watch: Watch, scripted: ScriptedEngine) 
     assert positions == sorted(positions)
 
 
+@pytest.mark.needs("usage")
 def test_b21_dangling_images_first_under_size_pressure(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, images={"manage": ["loaded"]})
     oldest, moved = loaded(engine, "oldest:1"), loaded(engine, "app:1")
@@ -175,6 +179,7 @@ def test_b21_dangling_images_first_under_size_pressure(watch: Watch, engine: Eng
     assert present(engine, oldest, moved, new) == [True, False, True]
 
 
+@pytest.mark.needs("usage")
 def test_b24_an_image_that_frees_nothing_does_not_stop_the_rest(watch: Watch,
                                                                 engine: Engine) -> None:
     """The upper image has no bytes of its own: the space is freed with the one below."""
@@ -218,7 +223,7 @@ def test_b23_grace_beats_every_rule(watch: Watch, engine: Engine) -> None:
 ])
 def test_b23_the_keep_label_protects(watch: Watch, engine: Engine, labels: dict[str, str],
                                      kept: bool) -> None:
-    daemon = watch(engine, {"max_total_size": "500kB"})
+    daemon = watch(engine, {"max_unused": "1s", "interval": "1s"})
     image = pulled(engine, "app", labels=labels)
     bait = pulled(engine, "bait")
     daemon.wait(lambda: present(engine, bait) == [False], "the other one's removal")
@@ -305,7 +310,7 @@ def test_max_removals_caps_one_collection(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     images = three(engine)
     daemon.fence()
-    daemon.configure({"gc": {"max_total_size": "1", "max_removals": "1"}})
+    daemon.configure({"gc": {"max_unused": "1ms", "max_removals": "1"}})
     daemon.stop()
     daemon.start().wait(lambda: not all(present(engine, *images)), "a removal")
     seen = []
@@ -315,6 +320,7 @@ def test_max_removals_caps_one_collection(watch: Watch, engine: Engine) -> None:
     assert seen[0] <= 2 and all(a - b <= 1 for a, b in zip(seen, seen[1:]))
 
 
+@pytest.mark.needs("usage")
 @pytest.mark.parametrize("how", ["setting", "option"])
 def test_b34_a_dry_run_says_what_would_go_and_removes_nothing(watch: Watch, engine: Engine,
                                                               how: str) -> None:
@@ -331,6 +337,7 @@ def test_b34_a_dry_run_says_what_would_go_and_removes_nothing(watch: Watch, engi
         assert not engine.requests("DELETE")
 
 
+@pytest.mark.needs("usage")
 def test_disabled_it_says_the_plan_on_sigusr1_and_removes_nothing(watch: Watch,
                                                                   engine: Engine) -> None:
     daemon = watch(engine, {"enabled": False, "max_total_size": limit_for(engine, 1.5)})
@@ -343,6 +350,7 @@ def test_disabled_it_says_the_plan_on_sigusr1_and_removes_nothing(watch: Watch,
     assert planned == {each.reference for each in images[:2]}
 
 
+@pytest.mark.needs("usage")
 def test_once_collects_once_saves_and_ends(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     images = three(engine)
@@ -354,6 +362,7 @@ def test_once_collects_once_saves_and_ends(watch: Watch, engine: Engine) -> None
     assert daemon.cache().ids == {images[2].id}
 
 
+@pytest.mark.needs("usage")
 def test_b34_b40_once_as_a_dry_run_prints_the_plan(watch: Watch, engine: Engine) -> None:
     """As a table, and changes neither engine nor cache file; then it happens as it was said."""
     daemon = watch(engine)
@@ -386,10 +395,11 @@ def test_only_origins_in_manage_are_collected(watch: Watch, engine: Engine,
     daemon = watch(engine, images={"manage": manage})
     by_pull, by_load = pulled(engine, "app"), loaded(engine, "other:1")
     daemon.fence()
-    limit(daemon, max_total_size="1")
+    limit(daemon, max_unused="1ms")
     assert present(engine, by_pull, by_load) == ["pulled" not in manage, "loaded" not in manage]
 
 
+@pytest.mark.needs("usage")
 def test_usage_after_a_collection_is_what_the_engine_measures(watch: Watch,
                                                               engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": limit_for(engine, 2.5),

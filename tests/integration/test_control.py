@@ -40,6 +40,7 @@ def reload(daemon: Daemon, **gc: Any) -> None:
 
 # What is told
 
+@pytest.mark.needs("usage")
 def test_status(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
@@ -114,6 +115,7 @@ def test_b40_every_image_in_the_order_of_eviction(watch: Watch, engine: Engine) 
     engine.client.remove_container(container)
 
 
+@pytest.mark.needs("usage")
 def test_b40_one_image_by_any_name(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
     old, new = two_pulled(daemon, engine)
@@ -130,6 +132,7 @@ def test_b40_one_image_by_any_name(watch: Watch, engine: Engine) -> None:
     assert reply.message == "no such image: nobody:1"
 
 
+@pytest.mark.needs("usage")
 @pytest.mark.parametrize("enabled", [True, False])
 def test_b34_the_plan_is_what_a_collection_does(watch: Watch, engine: Engine,
                                                 enabled: bool) -> None:
@@ -155,6 +158,7 @@ def test_b34_the_plan_is_what_a_collection_does(watch: Watch, engine: Engine,
     assert all(present(engine, old, new))
 
 
+@pytest.mark.needs("usage")
 def test_history(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     old, new = two_pulled(daemon, engine)
@@ -183,6 +187,7 @@ def test_b31_history_tells_of_what_would_not_go(watch: Watch, scripted: Scripted
 
 # What is told to do
 
+@pytest.mark.needs("usage")
 def test_gc_and_waiting_for_it(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB"})
     old, new = two_pulled(daemon, engine)
@@ -273,6 +278,7 @@ def test_b9_track_and_forget(watch: Watch, engine: Engine) -> None:
     assert daemon.control.image(managed.reference)["managed"]
 
 
+@pytest.mark.needs("usage")
 def test_pause_and_resume(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": limit_for(engine, 1.5), "settle": "50ms"})
     answer = daemon.control.post("/v1/pause", **{"for": "2h"})
@@ -292,6 +298,7 @@ def test_pause_and_resume(watch: Watch, engine: Engine) -> None:
     daemon.wait(lambda: present(engine, old, new) == [False, True], "what was due")
 
 
+@pytest.mark.needs("usage")
 def test_a_pause_ends_by_itself_and_with_the_daemon(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": limit_for(engine, 1.5), "settle": "50ms"})
     daemon.control.post("/v1/pause", **{"for": "1500ms"})

@@ -110,6 +110,7 @@ def shown_on_terminal(daemon: Daemon, columns: int, *arguments: str, **environme
 
 # What each command shows
 
+@pytest.mark.needs("usage")
 def test_status(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
@@ -171,6 +172,7 @@ def test_images(watch: Watch, engine: Engine) -> None:
     assert {each["id"] for each in answer(daemon, "images")["images"]} >= {old.id, new.id}
 
 
+@pytest.mark.needs("usage")
 def test_b40_explain(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
     _, new = two_pulled(daemon, engine)
@@ -190,6 +192,7 @@ def test_b40_explain(watch: Watch, engine: Engine) -> None:
         assert done.stderr == "dockergcctl: no such image: nobody:1\n"
 
 
+@pytest.mark.needs("usage")
 def test_b34_plan_and_dry_run(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     old, new = two_pulled(daemon, engine)
@@ -220,6 +223,7 @@ def test_b34_plan_and_dry_run(watch: Watch, engine: Engine) -> None:
     assert all(present(engine, old, new))
 
 
+@pytest.mark.needs("usage")
 def test_gc_and_history(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     assert rows(ctl(daemon, "history")) == [

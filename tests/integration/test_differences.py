@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 import faults
 from daemon import Daemon
 from engines import Engine
@@ -139,6 +141,7 @@ def test_b14_a_real_engine_tells_everything(watch: Watch, engine: Engine) -> Non
     assert told(daemon) == []
 
 
+@pytest.mark.needs("buildkit")
 def test_b14_an_image_that_buildkit_made(watch: Watch, real: RealEngine) -> None:
     """Without a tag engines before 28 say nothing of it: found at the interval, and told.
 

@@ -100,6 +100,7 @@ def test_b19_an_engine_that_crashes_again_and_again_costs_no_use(
     assert watching.cache().origin(image.id) == "pulled"
 
 
+@pytest.mark.needs("containers-end")
 def test_b19_an_engine_that_ends_with_a_container_running(daemon: MakeDaemon,
                                                           restartable: Engine) -> None:
     """Its end is a use, which the engine tells as its last word; thereafter the list tells."""
@@ -132,6 +133,7 @@ def crash(daemon: Daemon, relay: faults.Relay, engine: Engine, held: threading.E
     return daemon.stop()
 
 
+@pytest.mark.needs("load-names")
 def test_b19_a_question_that_was_open_when_the_engine_went(daemon: MakeDaemon, directory: Path,
                                                            restartable: Engine) -> None:
     """That the image was loaded, and when, was told once, and will not be told again."""
@@ -278,7 +280,7 @@ def test_b31_an_engine_that_is_frozen_in_a_collection(daemon: MakeDaemon,
                                                       restartable: Engine) -> None:
     """The collection ends with its time-out; once the engine lives again, it is done."""
     watching = daemon(restartable, {"engine": {"request_timeout": "1s"},
-                                    "gc": {"max_total_size": "1", "grace": "1h"}})
+                                    "gc": {"max_unused": "1ms", "grace": "1h"}})
     watching.start().wait_watching()
     image, held = pulled(restartable, "app"), pulled(restartable, "held")
     restartable.client.create(held.reference)

@@ -24,6 +24,8 @@ from images import MB, Image, Layer, image, layer, layer_of
 from scenes import Pulled, freed_in, loaded, present, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
+pytestmark = pytest.mark.needs("exact-sizes")
+
 Watch = Callable[..., Daemon]
 
 

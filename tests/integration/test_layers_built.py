@@ -21,7 +21,7 @@ from images import Image, chain_ids, layer
 from real_engine import RealEngine
 from scenes import Pulled, freed_in, loaded, pulled, used
 
-pytestmark = pytest.mark.needs("layer-sizes")
+pytestmark = pytest.mark.needs("layer-sizes", "exact-sizes")
 
 Watch = Callable[..., Daemon]
 Build = Callable[..., str]

@@ -23,7 +23,7 @@ MakeDaemon = Callable[..., Daemon]
 
 def collect_all(daemon: Daemon) -> None:
     """From now on every image that may go is to go."""
-    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.configure({"gc": {"max_unused": "1ms"}})
     daemon.signal(signal.SIGHUP)
     daemon.fence()
 
