@@ -160,7 +160,8 @@ class EngineClient:
         query = {"all": 1} if everything else None
         while True:
             reply = self.request("GET", "/images/json", query)
-            if reply.status != 404:  # the containerd image store's, if an image goes meanwhile
+            # The containerd image store's, and podman's, if an image goes meanwhile.
+            if reply.status != 404 and b"image not known" not in reply.body:
                 break
             time.sleep(0.05)
         if reply.status != 200:

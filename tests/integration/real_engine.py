@@ -35,8 +35,9 @@ NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd", "podm
 
 LACKS: dict[str, set[str]] = {
     "docker-28-containerd": {"layer-sizes"},
-    "podman-4": {"exact-sizes", "buildkit", "containers-end", "usage", "load-names"},
-    "podman-5": {"exact-sizes", "buildkit", "containers-end"},
+    "podman-4": {"exact-sizes", "buildkit", "containers-end", "untagged-bases", "usage",
+                 "load-names"},
+    "podman-5": {"exact-sizes", "buildkit", "containers-end", "untagged-bases"},
 }
 """What an engine cannot do: tests that are marked as needing it are not for that engine.
 

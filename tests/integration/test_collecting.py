@@ -389,7 +389,10 @@ def test_b34_b40_once_as_a_dry_run_prints_the_plan(watch: Watch, engine: Engine)
     assert removed == [each.reference for each in images[:2]]
 
 
-@pytest.mark.parametrize("manage", [["pulled"], ["loaded"], ["pulled", "loaded"], []], ids=str)
+@pytest.mark.parametrize("manage", [
+    ["pulled"], pytest.param(["loaded"], marks=pytest.mark.needs("load-names")),
+    pytest.param(["pulled", "loaded"], marks=pytest.mark.needs("load-names")), [],
+], ids=str)
 def test_only_origins_in_manage_are_collected(watch: Watch, engine: Engine,
                                               manage: list[str]) -> None:
     daemon = watch(engine, images={"manage": manage})

@@ -92,6 +92,7 @@ def test_b33_status_tells_errors_that_persist(watch: Watch, scripted: ScriptedEn
     assert "unknown key gc.oops" in error
 
 
+@pytest.mark.needs("load-names")
 def test_b40_every_image_in_the_order_of_eviction(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "max_unused": "4w"})
     old, new = two_pulled(daemon, engine)

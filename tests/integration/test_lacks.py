@@ -147,3 +147,18 @@ def test_containers_end_one_that_runs_on_keeps_its_image(daemon: MakeDaemon,
     watching.fence()
     assert present(restartable, held, other) == [True, False]
     assert watching.stop().last_used(held.id) >= begin
+
+
+# untagged-bases: a base that loses its last name stays, nameless, as long as a child is there
+
+@pytest.mark.lacks("untagged-bases")
+def test_untagged_bases_one_that_lost_its_last_name_is_gone(watch: Watch,
+                                                            real: RealEngine) -> None:
+    daemon = watch(real)
+    base = pulled(real, "base")
+    child = pulled(real, "child", base=base.image)
+    daemon.fence()
+    real.client.untag(base.reference)
+    assert present(real, base, child) == [False, True]
+    daemon.fence()
+    assert daemon.stop().ids == {child.id}
