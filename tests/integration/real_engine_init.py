@@ -63,11 +63,13 @@ def make_mounts(directory: Path) -> None:
     mount("-t", "proc", "proc", "/proc")
     data = directory / "data"
     mount("-t", "tmpfs", "-o", "size=2g,mode=711", "tmpfs", str(data))
-    for name in ("docker", "etc", "work"):
+    for name in ("docker", "etc", "work", "tmp"):
         (data / name).mkdir()
     layers = f"lowerdir=/etc,upperdir={data}/etc,workdir={data}/work"
     mount("-t", "overlay", "-o", layers, "overlay", "/etc")  # /etc/docker/key.json
-    for scratch in ("/run", "/opt", "/var/lib/cni", "/dev/shm"):  # the last has podman's locks
+    # podman's locks are in /dev/shm. To say its version podman asks dpkg whose its helpers are, which
+    # takes seconds of looking through what is installed here.
+    for scratch in ("/run", "/opt", "/var/lib/cni", "/dev/shm", "/var/lib/dpkg"):
         if os.path.isdir(scratch):
             mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch)
     mount_cgroups()
@@ -133,7 +135,8 @@ class Engine:
         """Its images are in a directory of that name."""
         self._process = subprocess.Popen(
             [*self._command, *self._arguments(self._directory, name)],
-            stdin=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+            stdin=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                                           "TMPDIR": str(self._directory / "data/tmp")})
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import threading
 import time
@@ -117,6 +119,35 @@ def test_b29_an_existing_base_without_tag_stays_when_its_child_goes(
     assert not engine.client.has(child)
     assert base.id in engine.client.image_ids(everything=True)
     assert engine.client.has("old:1")
+
+
+@pytest.mark.parametrize(("code", "kept", "said"), [
+    (1, False, "removed"), (2, True, "409|in use"), (125, True, "no, thanks"),
+])
+def test_b29_b31_podman_is_asked_by_its_own_api_where_nothing_may_go_along(
+        watch: Watch, scripted: ScriptedEngine, code: int, kept: bool, said: str) -> None:
+    """podman 4 does not heed `noprune` in Docker's. Its own says 200, and how it went in a code."""
+    def call_itself_podman(exchange: faults.Exchange) -> None:
+        answer = json.loads(exchange.handle().body)
+        faults.reply(200, answer | {"Components": [{"Name": "Podman Engine"}]})(exchange)
+
+    scripted.script("GET", "/version", call_itself_podman)
+    why = {1: "image not known", 2: "image is in use by a container", 125: "no, thanks"}[code]
+    scripted.script("DELETE", "/v4.0.0/libpod/images/remove",
+                    faults.reply(200, {"ExitCode": code, "Errors": [why]}))
+    daemon = watch(scripted, images={"manage": ["built"]})
+    base = pulled(scripted, "base")
+    child = scripted.client.build_classic(f"FROM {base.reference}\nCOPY x /x\n", {"x": b"x"})
+    daemon.fence()
+    lose_tag(scripted, base.reference, "move")
+    daemon.fence()
+    scripted.forget_requests()
+    collect_all(daemon)
+    assert {(each.path, each.query["images"], each.query["noprune"])
+            for each in scripted.requests("DELETE")} == {
+        ("/v4.0.0/libpod/images/remove", child, "true")}
+    assert re.search(said, daemon.log)
+    assert (child in daemon.stop().ids) is kept
 
 
 def test_b29_an_image_used_between_measure_and_removal_stays(watch: Watch,
