@@ -120,13 +120,14 @@ void apply_gone(const struct apply *apply, const char *id)
 	ledger_remove(apply->ledger, id);
 }
 
-static void ask_container(const struct apply *apply, const struct engine_event *event)
+static void ask_container(
+	const struct apply *apply, const struct engine_event *event, bool is_just_created)
 {
 	struct question question = {
 		.kind = QUESTION_CONTAINER,
 		.name = xstrdup(event->actor),
 		/* Later on, what the user typed may name another image. */
-		.text = event->kind == EVENT_CONTAINER_CREATE ? xstrdup(event->image) : NULL,
+		.text = is_just_created ? xstrdup(event->image) : NULL,
 		.is_use = true,
 		.when = event->time,
 	};
@@ -213,8 +214,8 @@ static void container_event(const struct apply *apply, const struct engine_event
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, event->time, now);
-	else if (!is_gone || is_open)
-		ask_container(apply, event);
+	else if (!is_gone || is_open) /* open: asked for since it was created, and not yet told */
+		ask_container(apply, event, event->kind == EVENT_CONTAINER_CREATE || is_open);
 }
 
 /* By ID, as the event gives it (podman: bare hex), or by reference. */
