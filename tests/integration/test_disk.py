@@ -158,6 +158,7 @@ def check_written_again(watching: Daemon, disk: Disk) -> None:
     assert names_beside(watching) == {".lock"}
 
 
+@pytest.mark.needs("usage")
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_b16_started_on_a_disk_that_takes_nothing_it_collects_and_writes_later(
         daemon: MakeDaemon, engine: Engine, make_disk: MakeDisk, kind: type[Disk]) -> None:
@@ -260,6 +261,7 @@ def test_b16_a_damaged_file_on_a_read_only_disk(daemon: MakeDaemon, scripted: Sc
     assert watching.cache_path.read_text() == "{"
 
 
+@pytest.mark.needs("usage")
 def test_b16_on_a_disk_that_the_images_have_filled_collecting_makes_room(
         daemon: MakeDaemon, real: RealEngine, mounts: MakeMounts) -> None:
     """The cache file and the images on one filesystem, as on most machines."""

@@ -138,6 +138,7 @@ def test_b19_an_engine_that_comes_and_goes_leaves_nothing_behind(
     steady.check(f"{ENGINE_RESTARTS} restarts of the engine")
 
 
+@pytest.mark.needs("usage")
 def test_b20_collecting_leaves_nothing_behind(daemon: MakeDaemon, engine: Engine) -> None:
     """Each collection has one image to remove."""
     watching = daemon(engine, {"gc": {"max_total_size": limit_for(engine, 1.5)}})
@@ -163,6 +164,7 @@ def test_b20_collecting_leaves_nothing_behind(daemon: MakeDaemon, engine: Engine
     assert watching.stop().ids == {stays.id}
 
 
+@pytest.mark.needs("usage")
 def test_b13_b20_nothing_leaks_under_valgrind(daemon: MakeDaemon, engine: Engine) -> None:
     """One short life with some of everything: no block and no descriptor is left at its end."""
     watching = daemon(engine, {"gc": {"max_total_size": limit_for(engine, 1.5)}})

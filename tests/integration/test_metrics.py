@@ -211,6 +211,7 @@ def test_b41_promtool_has_nothing_to_say_without_an_engine(daemon: MakeDaemon) -
         assert not metrics.has(f"dockergcd_{name}"), name
 
 
+@pytest.mark.needs("usage")
 def test_b41_promtool_has_nothing_to_say_after_collections(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     check_clean(daemon)
@@ -320,6 +321,7 @@ def test_b41_images_by_origin_and_managed(watch: Watch, engine: Engine) -> None:
     assert by_origin(metrics_of(daemon)) == shown
 
 
+@pytest.mark.needs("usage")
 def test_b41_usage_and_limits(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
@@ -352,6 +354,7 @@ def test_b41_usage_that_is_not_known_is_not_there(watch: Watch, scripted: Script
     wait_metrics(daemon, lambda metrics: metrics("dockergcd_usage_bytes") == 2 * MB, "it is back")
 
 
+@pytest.mark.needs("usage")
 def test_b41_what_is_too_much_and_may_not_go(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     mine, old = loaded(engine, "mine:1", 3 * MB), pulled(engine, "old")
@@ -426,6 +429,7 @@ def test_b41_free_space(daemon: MakeDaemon, engine: Engine, mounts: MakeMounts) 
 
 # Collections
 
+@pytest.mark.needs("usage")
 def test_b41_removed_for_size(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     old, new = two_pulled(daemon, engine)

@@ -33,6 +33,7 @@ def test_ready_comes_without_an_engine(daemon: MakeDaemon) -> None:
     assert made.wait_exit() == 0
 
 
+@pytest.mark.needs("usage")
 def test_status_while_watching_tells_engine_images_and_usage(watch: Watch,
                                                              engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB"})
@@ -90,7 +91,7 @@ def test_sighup_reloads_and_says_so(watch: Watch, engine: Engine) -> None:
     daemon.fence()
     assert present(engine, image) == [True]
     before = time.monotonic_ns() // 1000
-    daemon.configure({"gc": {"max_total_size": "500kB"}})
+    daemon.configure({"gc": {"max_unused": "1ms"}})
     daemon.signal(signal.SIGHUP)
     assert daemon.notify
     notify = daemon.notify
@@ -113,7 +114,7 @@ def test_b33_sighup_with_a_wrong_config_leaves_the_old_one_in_force(watch: Watch
     assert present(engine, image) == [True]
     assert daemon.notify and daemon.notify.order("READY", "RELOADING") == [
         "READY", "RELOADING", "READY"]
-    daemon.configure({"gc": {"max_total_size": "500kB"}})
+    daemon.configure({"gc": {"max_unused": "1ms"}})
     daemon.signal(signal.SIGHUP)
     daemon.collect()
     daemon.wait(lambda: present(engine, image) == [False], "removal once the config is right")

@@ -700,8 +700,8 @@ def test_b29_b30_no_image_of_a_container_goes_whatever_happens_at_the_same_time(
     print(f"DOCKERGCD_SEED={seed}")
     rules = [{"match": "*/fresh*", "grace": "1h"}]
     relay = faults.Relay(directory, engine.socket_path)
-    daemon = watch(engine, {"max_total_size": "1", "settle": "50ms"}, {"rules": rules},
-                   host=relay.host)
+    daemon = watch(engine, {"max_total_size": "1", "max_unused": "1ms", "settle": "50ms"},
+                   {"rules": rules}, host=relay.host)
     chance, rounds, wrong = random.Random(seed), 0, list[str]()
     with contextlib.closing(Witness(engine)) as witness:
         crowd = Crowd(engine, daemon, relay, witness, seed)

@@ -35,6 +35,7 @@ def limit(daemon: Daemon, size: str) -> None:
     daemon.signal(signal.SIGHUP)
 
 
+@pytest.mark.needs("usage")
 def test_b39_a_line_for_each_removal_after_its_result(daemon: MakeDaemon, engine: Engine) -> None:
     made = daemon(engine).start().wait_watching()
     image = pulled(engine, "app")

@@ -26,7 +26,7 @@ LONG = 30.0 if SOAK else 5.0
 """How long a removal takes."""
 RECOVER = 40.0
 """Back-off goes up to 30 s."""
-ALL = {"gc": {"max_total_size": "1"}}
+ALL = {"gc": {"max_unused": "1ms"}}
 """Every image that may go is to go."""
 DELETES = "DELETE *"
 
@@ -212,11 +212,11 @@ def test_b37_two_thousand_events_while_a_removal_takes_long(daemon: MakeDaemon, 
                                                             relay: Relay) -> None:
     """None is lost: each of 40 images was used last by the last event that names it."""
     made, images, times = collecting(daemon, relay, engine, "a")
-    made.configure({"gc": {"grace": "1h", "max_unused": "0", "max_total_size": "0"}})
+    made.configure({"gc": {"grace": "1h", "max_unused": "0"}})
     made.start().wait_watching()
     others = [pulled(engine, f"other{number}", 1000) for number in range(40)]
     made.fence()
-    made.configure({"gc": {"max_total_size": "1", "grace": "0"},
+    made.configure({"gc": {"max_unused": "1ms", "grace": "0"},
                     "images": {"rules": ({"match": "*/other*", "keep": True},)}})
     made.stop()
     slow = threading.Event()
@@ -232,7 +232,7 @@ def test_b37_two_thousand_events_while_a_removal_takes_long(daemon: MakeDaemon, 
     expected = {}
     for event in engine.client.events(begin):  # the engine remembers the last 256
         if event["Type"] == "image" and event["Action"] == "tag":
-            expected[event["Actor"]["ID"]] = event["timeNano"]
+            expected["sha256:" + event["Actor"]["ID"][-64:]] = event["timeNano"]
     assert len(expected) == 40
     made.wait(lambda: engine.client.image_ids(everything=True) == {each.id for each in others},
               "the removal's end", LONG + RECOVER)

@@ -285,7 +285,8 @@ def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_engine(
     watch_it_go(daemon, restartable, image, watched + 1, 8)
 
 
-@pytest.mark.parametrize("limit", [{"max_total_size": "1"}, {"max_unused": "1s"}],
+@pytest.mark.parametrize("limit", [
+    pytest.param({"max_total_size": "1"}, marks=pytest.mark.needs("usage")), {"max_unused": "1s"}],
                          ids=["size", "age"])
 def test_b12_grace_waits_for_watched_time(watch: Watch, engine: Engine,
                                           limit: dict[str, str]) -> None:
@@ -308,7 +309,7 @@ def test_b12_what_ran_while_nobody_watched_is_within_grace(watch: Watch, engine:
     daemon.stop()
     daemon.make_older(2 * 3600)
     used(engine, ran.reference)
-    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.configure({"gc": {"max_unused": "1ms"}})
     daemon.start().wait_watching()
     daemon.fence()
     assert present(engine, ran, idle) == [True, False]
