@@ -11,6 +11,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from daemon import BINARY, Daemon
 from engines import Engine
 from scenes import SOAK, limit_for, offered, present, pulled, used

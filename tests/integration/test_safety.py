@@ -137,7 +137,8 @@ def test_b29_b31_podman_is_asked_by_its_own_api_where_nothing_may_go_along(
                     faults.reply(200, {"ExitCode": code, "Errors": [why]}))
     daemon = watch(scripted, images={"manage": ["built"]})
     base = pulled(scripted, "base")
-    child = scripted.client.build_classic(f"FROM {base.reference}\nCOPY x /x\n", {"x": b"x"})
+    child = scripted.client.build_classic(f"FROM {base.reference}\nCOPY x /x\n", {"x": b"x"},
+                                          "child:1")
     daemon.fence()
     lose_tag(scripted, base.reference, "move")
     daemon.fence()

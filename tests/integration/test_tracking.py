@@ -208,9 +208,9 @@ def test_b3_a_list_that_is_ahead_of_a_containers_end(watch: Watch,
     assert daemon.stop().last_used(image.id) == when
 
 
-def test_b3_a_container_that_is_gone_before_anybody_has_answered(watch: Watch,
-                                                                 scripted: ScriptedEngine) -> None:
-    """Its end is a use as well, and comes while the question about its beginning is under way."""
+def test_b3_a_container_that_is_gone_before_it_is_asked_for(watch: Watch,
+                                                            scripted: ScriptedEngine) -> None:
+    """Its end is a use as well, told later (by podman 0.25 s) than nobody knew of it any more."""
     daemon = watch(scripted)
     image = pulled(scripted, "app")
     daemon.fence()
@@ -220,9 +220,10 @@ def test_b3_a_container_that_is_gone_before_anybody_has_answered(watch: Watch,
     scripted.log.publish("container", "create", container, attributes)
     daemon.wait(lambda: scripted.requests("GET", f"/containers/{container}/json"), "the question")
     scripted.client.tag(image.id, "late:1")
-    when = scripted.log.publish("container", "destroy", container, attributes)["timeNano"]
-    daemon.wait(lambda: scripted.log.backlog == 0, "the events on their way")
+    daemon.wait(lambda: scripted.log.backlog == 0, "the tag on its way")
     release.set()
+    daemon.fence()
+    when = scripted.log.publish("container", "destroy", container, attributes)["timeNano"]
     daemon.fence()
     assert daemon.stop().last_used(image.id) == when
 

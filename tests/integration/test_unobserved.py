@@ -286,8 +286,8 @@ def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_engine(
 
 
 @pytest.mark.parametrize("limit", [
-    pytest.param({"max_total_size": "1"}, marks=pytest.mark.needs("usage")), {"max_unused": "1s"}],
-                         ids=["size", "age"])
+    pytest.param({"max_total_size": "1"}, marks=pytest.mark.needs("usage")), {"max_unused": "1s"},
+], ids=["size", "age"])
 def test_b12_grace_waits_for_watched_time(watch: Watch, engine: Engine,
                                           limit: dict[str, str]) -> None:
     """What ran while nobody watched is not collected at start-up, whatever the limit."""
