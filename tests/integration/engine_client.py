@@ -161,7 +161,7 @@ class EngineClient:
         while True:
             reply = self.request("GET", "/images/json", query)
             # The containerd image store's, and podman's, if an image goes meanwhile.
-            if reply.status != 404 and b"image not known" not in reply.body:
+            if reply.status != 404 and b"to resolve the error" not in reply.body:
                 break
             time.sleep(0.05)
         if reply.status != 200:

@@ -86,6 +86,8 @@ def lose_tag(engine: Engine, reference: str, how: str) -> None:
         engine.client.tag(loaded(engine, "taker:1").id, reference)
 
 
+JUST_CHILDREN = {"manage": [], "rules": [{"match": "child:*"}]}
+"""Settings by which nothing else is managed, wherever it came from."""
 LOST = pytest.mark.parametrize("how", [
     "move", pytest.param("untag", marks=pytest.mark.needs("untagged-bases"))])
 
@@ -93,12 +95,11 @@ LOST = pytest.mark.parametrize("how", [
 @LOST
 def test_b29_an_unmanaged_base_that_lost_its_tag_stays_when_its_child_goes(
         watch: Watch, engine: Engine, how: str) -> None:
-    daemon = watch(engine, images={"manage": ["built"]})
-    base = pulled(engine, "base")
-    child = engine.client.build_classic(f"FROM {base.reference}\nCOPY x /x\n", {"x": b"x" * MB},
-                                        "child:1")
+    daemon = watch(engine, images=JUST_CHILDREN)
+    base = loaded(engine, "base:1")
+    child = engine.client.build_classic("FROM base:1\nCOPY x /x\n", {"x": b"x" * MB}, "child:1")
     daemon.fence()
-    lose_tag(engine, base.reference, how)
+    lose_tag(engine, "base:1", how)
     daemon.fence()
     collect_all(daemon)
     assert not engine.client.has(child)
@@ -135,12 +136,11 @@ def test_b29_b31_podman_is_asked_by_its_own_api_where_nothing_may_go_along(
     why = {1: "image not known", 2: "image is in use by a container", 125: "no, thanks"}[code]
     scripted.script("DELETE", "/v4.0.0/libpod/images/remove",
                     faults.reply(200, {"ExitCode": code, "Errors": [why]}))
-    daemon = watch(scripted, images={"manage": ["built"]})
-    base = pulled(scripted, "base")
-    child = scripted.client.build_classic(f"FROM {base.reference}\nCOPY x /x\n", {"x": b"x"},
-                                          "child:1")
+    daemon = watch(scripted, images=JUST_CHILDREN)
+    loaded(scripted, "base:1")
+    child = scripted.client.build_classic("FROM base:1\nCOPY x /x\n", {"x": b"x"}, "child:1")
     daemon.fence()
-    lose_tag(scripted, base.reference, "move")
+    lose_tag(scripted, "base:1", "move")
     daemon.fence()
     scripted.forget_requests()
     collect_all(daemon)

@@ -222,7 +222,7 @@ def test_b3_a_container_that_is_gone_before_it_is_asked_for(watch: Watch,
     scripted.client.tag(image.id, "late:1")
     daemon.wait(lambda: scripted.log.backlog == 0, "the tag on its way")
     release.set()
-    daemon.fence()
+    daemon.wait_log("what the user typed must do")
     when = scripted.log.publish("container", "destroy", container, attributes)["timeNano"]
     daemon.fence()
     assert daemon.stop().last_used(image.id) == when
