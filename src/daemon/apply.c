@@ -45,12 +45,22 @@ static struct image *find_loser(
 	return image && !streq(image->id, winner_id) ? image : NULL;
 }
 
+static void ask_image(const struct apply *apply, const char *name, struct question question)
+{
+	question.kind = QUESTION_IMAGE;
+	question.name = xstrdup(name);
+	apply->handler.open(apply->userdata, &question);
+}
+
 static void note_loss(const struct apply *apply, const struct image *loser)
 {
 	struct ledger_entry *entry = ledger_find(apply->ledger, loser->id);
 
 	if (entry)
 		ledger_sync_names(apply->ledger, entry, loser);
+	/* Where digests are made of names, they go with them: is it nameless now? */
+	if (!apply->digests_prove_pull && loser->digests.count > 0)
+		ask_image(apply, loser->id, (struct question){});
 }
 
 /* Layers have come that several images have: how much is in them? */
@@ -68,13 +78,6 @@ static void ask_histories(const struct apply *apply, const struct image *image)
 		question.name = xstrdup(other->id);
 		apply->handler.open(apply->userdata, &question);
 	}
-}
-
-static void ask_image(const struct apply *apply, const char *name, struct question question)
-{
-	question.kind = QUESTION_IMAGE;
-	question.name = xstrdup(name);
-	apply->handler.open(apply->userdata, &question);
 }
 
 void apply_history(const struct apply *apply, const char *id, struct history *history)
