@@ -47,8 +47,8 @@ def test_status(watch: Watch, engine: Engine) -> None:
     two_pulled(daemon, engine)
     loaded(engine, "mine:1")
     daemon.fence()
+    daemon.wait(lambda: daemon.control.get("/v1/status")["state"] == "watching", "its rest")
     status = daemon.control.get("/v1/status")
-    assert status["state"] == "watching"
     assert status["engine"]["host"] == daemon.environment["DOCKER_HOST"]
     version = engine.client.version()
     assert status["engine"]["version"] == version["Version"]

@@ -115,8 +115,8 @@ def test_status(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB", "target_total_size": "50GB",
                             "max_unused": "4w"})
     images = two_pulled(daemon, engine)
+    daemon.wait(lambda: facts(ctl(daemon, "status"))["State"] == "watching", "its rest")
     shown = facts(ctl(daemon, "status"))
-    assert shown["State"] == "watching"
     version = engine.client.version()["Version"]
     assert shown["Engine"].startswith(f"{daemon.environment['DOCKER_HOST']}, version {version}")
     assert shown["Images"] == "2, 2 of them managed"

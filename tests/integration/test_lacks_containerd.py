@@ -25,7 +25,6 @@ Watch = Callable[..., Daemon]
 Round = tuple[int, int, int]
 
 EVERYTHING = {"manage": ["pulled", "loaded", "built"]}
-UNKNOWN = 2**64 - 1
 
 
 def size_by_layers(engine: RealEngine, image: Pulled) -> int:
@@ -86,15 +85,15 @@ def test_b24_b27_several_images_go_by_measures(watch: Watch, real: RealEngine) -
 
 
 @pytest.mark.lacks("layer-sizes")
-def test_b24_images_that_no_list_has_told_of_go_one_by_one(watch: Watch, real: RealEngine) -> None:
-    """Nobody knows what they take at most: each is followed by a measure."""
+def test_b24_a_measure_tells_sizes_that_no_list_has_told(watch: Watch, real: RealEngine) -> None:
+    """So that images without a size yet need not go one by one."""
     daemon = watch(real)
     images = [pulled(real, name) for name in "abcd"]
     daemon.fence()
-    assert [each["size"] for each in daemon.control.get("/v1/images")["images"]] == [None] * 4
     sizes = [taken(real, each) for each in images]
-    assert collect_down_to(daemon, real, sum(sizes[2:])) == [
-        (freed, 0, UNKNOWN) for freed in sizes[:2]]
+    assert [each["size"] for each in daemon.control.get("/v1/images")["images"]] == sizes
+    (freed, lower, upper), = collect_down_to(daemon, real, sum(sizes[2:]))
+    assert lower == 0 and freed == upper == sum(sizes[:2])
     assert real.client.image_ids() == {each.id for each in images[2:]}
 
 
