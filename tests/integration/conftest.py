@@ -24,13 +24,15 @@ from daemon import Daemon, end_leftovers
 from engines import Engine
 from images import IDS
 from mounts import Mounts
-from real_engine import INSTALLED, LACKS, NAMES, RealEngine
+from real_engine import INSTALLED, LACKS, NAMES, PODMANS, RealEngine
 from scripted_engine import ScriptedEngine
 
 
 NEEDS = {
     "scripted": {"real", "secured"},
     **dict.fromkeys((INSTALLED, *NAMES), {"scripted", "scripted_engine"}),
+    # An engine's own TLS is dockerd's; podman is spoken to over its socket.
+    **dict.fromkeys(PODMANS, {"scripted", "scripted_engine", "secured"}),
 }
 """The fixtures of engines that were not asked for."""
 

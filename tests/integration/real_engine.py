@@ -30,14 +30,16 @@ from images import MANIFEST_TYPE, Image, digest
 from real_engine_init import PROGRAMS, cgroup_mounts
 
 INSTALLED = "real"
-NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd", "podman-4", "podman-5")
+PODMANS = ("podman-4", "podman-5")
+NAMES = ("docker-20.10", "docker-26", "docker-28", "docker-28-containerd", *PODMANS)
 """Engines that tests/fetch-engine fetches."""
 
 LACKS: dict[str, set[str]] = {
     "docker-28-containerd": {"layer-sizes"},
-    "podman-4": {"exact-sizes", "buildkit", "containers-end", "untagged-bases", "usage",
-                 "load-names"},
-    "podman-5": {"exact-sizes", "buildkit", "containers-end", "untagged-bases"},
+    "podman-4": {"exact-sizes", "buildkit", "containers-end", "untagged-bases", "resume",
+                 "large-events", "usage", "load-names"},
+    "podman-5": {"exact-sizes", "buildkit", "containers-end", "untagged-bases", "resume",
+                 "large-events"},
 }
 """What an engine cannot do: tests that are marked as needing it are not for that engine.
 

@@ -189,6 +189,7 @@ def test_what_images_leave_goes_after_them(daemon: MakeDaemon, real: RealEngine)
     assert private() == 0
 
 
+@pytest.mark.needs("buildkit")
 def test_b25_the_cache_is_not_the_images(daemon: MakeDaemon, real: RealEngine) -> None:
     """It alone is above the limit, which the images are far below: none of them goes."""
     made = daemon(real, {"gc": {"max_total_size": "9MB"}}).start().wait_watching()

@@ -6,15 +6,18 @@ to do like any other.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from daemon import Daemon, Texts
+from faults import Relay
 from images import MB
 from real_engine import RealEngine
-from scenes import limit_for, loaded, present, pulled, taken, two_pulled
+from scenes import limit_for, loaded, present, pulled, taken, two_pulled, used
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]
@@ -162,3 +165,44 @@ def test_untagged_bases_one_that_lost_its_last_name_is_gone(watch: Watch,
     assert present(real, base, child) == [False, True]
     daemon.fence()
     assert daemon.stop().ids == {child.id}
+
+
+# resume: the events since that of the last one begin with it
+
+@pytest.mark.lacks("resume")
+def test_resume_what_breaks_off_begins_anew_and_nothing_is_lost(
+        daemon: MakeDaemon, real: RealEngine, directory: Path) -> None:
+    relay = Relay(directory, real.socket_path)
+    made = daemon(real, host=relay.host).start().wait_watching()
+    app, other = pulled(real, "app"), pulled(real, "other")
+    last = used(real, app.reference)
+    made.fence()
+    relay.forget_requests()
+    assert relay.cut("GET */events?*") == 1
+    when = used(real, other.reference)
+    made.wait(lambda: relay.requests("GET */images/json*"), "a list")
+    made.fence()
+    assert "nothing missed" not in made.log
+    cache = made.stop()
+    assert (cache.last_used(app.id), cache.last_used(other.id)) == (last, when)
+    assert cache.origin(app.id) == cache.origin(other.id) == "pulled"
+    relay.close()
+
+
+# large-events: an event is told, however long it is
+
+@pytest.mark.lacks("large-events")
+def test_large_events_an_end_that_was_not_told_holds_no_image(watch: Watch,
+                                                              real: RealEngine) -> None:
+    """Above 1 MB podman begins a new log, and what is in the old one may be lost."""
+    daemon = watch(real, EVERYTHING | {"interval": "2s"})
+    begin = time.time_ns()
+    body = {"Image": pulled(real, "app").reference, "Cmd": ["/x"], "Labels": {"x": "x" * 5 * 2**20},
+            "HostConfig": {"NetworkMode": "none"}}
+    created = real.client.call("POST", "/containers/create", None, json.dumps(body).encode())
+    container = created.json()["Id"]
+    real.client.remove_container(container)
+    daemon.wait(lambda: not real.client.images(), "its removal")
+    told = [each["Action"] for each in real.client.events(begin)
+            if each["Actor"]["ID"] == container]
+    assert len(told) < 2

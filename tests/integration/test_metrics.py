@@ -98,6 +98,9 @@ ACTIONS = {
                                    "save", "delete")),
 }
 
+ALSO = {"remove": "destroy", "loadfromarchive": "load"}
+"""podman's words."""
+
 EVERYTHING = {"max_total_size": "60GB", "target_total_size": "50GB", "min_free_space": "1",
               "max_unused": "4w"}
 """With these limits there is a value of every metric."""
@@ -635,12 +638,13 @@ def test_b41_events_by_type_and_action(watch: Watch, engine: Engine) -> None:
     engine.client.remove_container(container)
     engine.client.remove_image("mine:1")
     daemon.fence()
-    told = collections.Counter((each["Type"], each["Action"])
+    told = collections.Counter((each["Type"], ALSO.get(each["Action"], each["Action"]))
                                for each in engine.client.events(begin))
     wanted = {key: float(count) for key, count in told.items() if key in ACTIONS}
-    assert {("image", "pull"), ("image", "load"), ("image", "tag"), ("image", "untag"),
-            ("image", "delete"), ("container", "create"), ("container", "start"),
-            ("container", "die"), ("container", "destroy")} <= set(wanted)
+    assert {("image", "pull"), ("image", "load"), ("image", "tag"), ("image", "delete"),
+            ("container", "create"), ("container", "start"), ("container", "die"),
+            ("container", "destroy")} <= set(wanted)
+    assert ("image", "untag") in wanted or engine.store == "podman"
     assert wanted["image", "pull"] == wanted["container", "create"] == 2
 
     def counted(metrics: Metrics) -> dict[Any, float]:
@@ -663,6 +667,7 @@ def test_b41_malformed_lines(watch: Watch, scripted: ScriptedEngine) -> None:
                                                                             "too-long": 2}
 
 
+@pytest.mark.needs("large-events")
 def test_b41_lines_that_are_too_long(watch: Watch, engine: Engine) -> None:
     """The label of a container is in its every event."""
     daemon = watch(engine)
@@ -679,6 +684,7 @@ def test_b41_lines_that_are_too_long(watch: Watch, engine: Engine) -> None:
                                                                             "too-long": 2}
 
 
+@pytest.mark.needs("resume")
 def test_b41_streams_that_break(daemon: MakeDaemon, engine: Engine, relay: Relay) -> None:
     """Each is counted; where nothing was missed, no event is counted twice."""
     begin = time.time_ns()

@@ -38,10 +38,11 @@ def test_status_while_watching_tells_engine_images_and_usage(watch: Watch,
                                                              engine: Engine) -> None:
     daemon = watch(engine, {"max_total_size": "60GB"})
     version = engine.client.call("GET", "/version").json()["Version"]
-    assert f"(Docker {version}): 0 of 0 images managed" in daemon.status
+    name = "Podman" if engine.store == "podman" else "Docker"
+    assert f"({name} {version}): 0 of 0 images managed" in daemon.status
     app = pulled(engine, "app")
     daemon.fence()
-    daemon.wait_status(f"Watching {engine.host} (Docker {version}): 1 of 1 images managed, ")
+    daemon.wait_status(f"Watching {engine.host} ({name} {version}): 1 of 1 images managed, ")
     assert f" {shown_size(taken(engine, app))} of 60GB used" in daemon.status
 
 

@@ -66,6 +66,7 @@ def tag(engine: ScriptedEngine, image: str, time_ns: int) -> None:
 
 # Closed
 
+@pytest.mark.needs("resume")
 def test_b13_a_proxy_that_closes_it_again_and_again(daemon: MakeDaemon, engine: Engine,
                                                     relay: Relay) -> None:
     """Every 60 s, simulated faster: a quiet reconnect, no list, no collection, no loss."""
