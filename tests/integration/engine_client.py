@@ -271,7 +271,8 @@ class EngineClient:
         """Until whoever listens has been told what happened before, by podman.
 
         It looks into its log four times a second for each listener. So once we have been told of
-        one thing, and then of a second that came after it, all others have been told as well.
+        one thing, and then of a second that came after it, all others have been told as well; of
+        a third and a fourth, where the machine has other things to do.
         """
         listening = UnixConnection(self.socket_path)
         query = {"since": int(time.time()), "filters": '{"type":["volume"]}'}
@@ -279,8 +280,8 @@ class EngineClient:
             listening.request("GET", "/events?" + urlencode(query))
             told = listening.getresponse()
             name = f"flush-{time.time_ns()}"
-            for method, path, body in (("POST", "/volumes/create", f'{{"Name":"{name}"}}'),
-                                       ("DELETE", f"/volumes/{name}", None)):
+            for method, path, body in 2 * (("POST", "/volumes/create", f'{{"Name":"{name}"}}'),
+                                           ("DELETE", f"/volumes/{name}", None)):
                 self.call(method, path, body=body.encode() if body else None)
                 while name not in told.readline().decode():
                     assert not told.isclosed(), "podman ends its events"

@@ -149,5 +149,5 @@ def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,
 
 def found(daemon: Daemon, url: str, source: str) -> None:
     """Until it watches the engine there, and has said from where that came."""
-    daemon.wait_log(rf"^info: engine {re.escape(url)} \(from {re.escape(source)}\): Docker ")
-    daemon.wait_status(f"Watching {url} (Docker ")
+    daemon.wait_log(rf"^info: engine {re.escape(url)} \(from {re.escape(source)}\): \w+ ")
+    daemon.wait_status(f"Watching {url} (")
