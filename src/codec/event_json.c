@@ -8,10 +8,11 @@
 #include "codec/json.h"
 
 /* What is used never shows in exec, health or top events: they are not asked for. */
-const char event_filters[] = "{\"type\":[\"container\",\"image\"],"
-			     "\"event\":[\"create\",\"start\",\"die\",\"destroy\",\"remove\","
-			     "\"pull\",\"tag\",\"untag\",\"load\",\"loadfromarchive\",\"import\","
-			     "\"build\",\"push\",\"save\",\"delete\"]}";
+const char event_filters[] =
+	"{\"type\":[\"container\",\"image\"],"
+	"\"event\":[\"create\",\"start\",\"die\",\"died\",\"destroy\","
+	"\"remove\",\"pull\",\"tag\",\"untag\",\"load\",\"loadfromarchive\",\"import\","
+	"\"build\",\"push\",\"save\",\"delete\"]}";
 
 static const struct {
 	const char *type, *action;
@@ -20,6 +21,7 @@ static const struct {
 	{ "container", "create", EVENT_CONTAINER_CREATE },
 	{ "container", "start", EVENT_CONTAINER_START },
 	{ "container", "die", EVENT_CONTAINER_DIE },
+	{ "container", "died", EVENT_CONTAINER_DIE }, /* what podman 4 filters by; it says die */
 	{ "container", "destroy", EVENT_CONTAINER_DESTROY },
 	{ "container", "remove", EVENT_CONTAINER_DESTROY }, /* podman's word */
 	{ "image", "pull", EVENT_IMAGE_PULL },
