@@ -171,6 +171,7 @@ def collections_of(metrics: Metrics, outcome: str) -> float:
 
 # The format
 
+@pytest.mark.needs("usage")
 def test_b41_every_metric_is_there_with_its_type(daemon: MakeDaemon, engine: Engine,
                                                  mounts: MakeMounts) -> None:
     made = daemon(engine, {"gc": EVERYTHING})
@@ -297,6 +298,7 @@ def by_origin(metrics: Metrics) -> dict[tuple[str, bool], float]:
             for (origin, managed), value in found.items() if value}
 
 
+@pytest.mark.needs("load-names")
 def test_b41_images_by_origin_and_managed(watch: Watch, engine: Engine) -> None:
     """As the list of images has them; the steps of a build are none."""
     loaded(engine, "there:1", 1000)
@@ -457,6 +459,7 @@ def test_b41_removed_for_size(watch: Watch, engine: Engine) -> None:
         pytest.approx(ended, abs=0.01)
 
 
+@pytest.mark.needs("usage")
 def test_b41_removed_for_age(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine, {"max_unused": "4w"})
     old, young = pulled(engine, "old", 2 * MB), pulled(engine, "young")
@@ -1219,6 +1222,7 @@ def values(server: Prometheus, expression: str) -> list[float]:
     return [value for _, value in server.query(expression)]
 
 
+@pytest.mark.needs("usage")
 @pytest.mark.parametrize("address", LOOPBACK)
 def test_b41_prometheus_scrapes(daemon: MakeDaemon, engine: Engine, prometheus: MakePrometheus,
                                 address: str) -> None:
@@ -1277,6 +1281,7 @@ def selectors_in(expression: str) -> list[str]:
     return re.findall(r"\b(?:dockergcd_\w+|up)\b(?:\{[^}]*\})?", expression)
 
 
+@pytest.mark.needs("usage")
 def test_b41_no_expression_is_a_dead_letter(daemon: MakeDaemon, engine: Engine,
                                             mounts: MakeMounts,
                                             prometheus: MakePrometheus) -> None:

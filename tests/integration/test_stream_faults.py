@@ -97,6 +97,7 @@ def test_b13_a_proxy_that_closes_it_again_and_again(daemon: MakeDaemon, engine: 
     assert {each: cache.last_used(each) for each in times} == times
 
 
+@pytest.mark.needs("usage")
 def test_b13_a_proxy_that_closes_it_where_nothing_ever_happened(daemon: MakeDaemon,
                                                                 engine: Engine,
                                                                 relay: Relay) -> None:
@@ -276,6 +277,7 @@ def memory(daemon: Daemon) -> int:
     raise AssertionError("no VmHWM")
 
 
+@pytest.mark.needs("large-events")
 def test_b5_a_line_of_5_mib(daemon: MakeDaemon, engine: Engine) -> None:
     """Skipped, and not kept in memory: the label of a container is in its every event."""
     watching = daemon(engine).start().wait_watching()
