@@ -2,16 +2,15 @@
 #pragma once
 
 /*
- * The engine's answers about itself and to removals (records_json.h has images and containers,
- * event_json.h events). Everything comes from outside: a missing field or a wrong type is an error
- * that says which, never a zero. IDs come out normalised, references canonical. All functions
- * return 0, or -EBADMSG with what is wrong in *error (which may be NULL) and outputs untouched.
- * Sources: the engine API's reference, and answers recorded from Docker 20.10 to 29 and podman.
+ * The engine's answers about itself and to removals (usage_json.h has what it measures,
+ * records_json.h images and containers, event_json.h events). Everything comes from outside: a
+ * missing field or a wrong type is an error that says which, never a zero. IDs come out normalised,
+ * references canonical. All functions return 0, or -EBADMSG with what is wrong in *error (which may
+ * be NULL) and outputs untouched. Sources: the engine API's reference, and answers recorded from
+ * Docker 20.10 to 29 and podman.
  */
 
 #include "core/base.h"
-#include "core/build_cache.h"
-#include "core/record.h"
 
 /* GET /version */
 struct engine_version {
@@ -36,36 +35,6 @@ struct engine_info {
 void engine_info_finish(struct engine_info *info);
 int decode_info(const char *data, size_t length, struct engine_info *ret,
 	struct error *error) _warn_unused_;
-
-/*
- * GET /system/df: ImageUsage.TotalSize where there is one (API 1.52), else LayersSize. A LayersSize
- * of 0 beside images (podman 4) is an error: it means that nobody counted.
- */
-int decode_usage(
-	const char *data, size_t length, struct usage *ret, struct error *error) _warn_unused_;
-
-/*
- * The same of an engine whose LayersSize has BuildKit's cache in it, and that does not say how much
- * of it: what is certainly the images', so less all that the cache has, but at least the
- * largest image. An answer without BuildCache is an error.
- */
-int decode_usage_beside_cache(
-	const char *data, size_t length, struct usage *ret, struct error *error) _warn_unused_;
-
-/*
- * GET /system/df: the build cache's records that no image shares. An engine that
- * tells of none has none.
- */
-int decode_build_cache(const char *data, size_t length, struct build_cache *ret,
-	struct error *error) _warn_unused_;
-
-/* POST /build/prune: what went. */
-struct pruned {
-	size_t records;
-	uint64_t bytes;
-};
-int decode_pruned(
-	const char *data, size_t length, struct pruned *ret, struct error *error) _warn_unused_;
 
 /* DELETE /images/{name}: what went. `deleted` also has IDs of layers. */
 struct removal {

@@ -3,7 +3,7 @@
 
 /* What the daemon says of images, plans and collections: one place for the words of the log. */
 
-#include "codec/engine_json.h"
+#include "codec/usage_json.h"
 #include "core/base.h"
 #include "core/plan.h"
 

@@ -11,6 +11,7 @@
 
 #include "codec/engine_json.h"
 #include "codec/records_json.h"
+#include "codec/usage_json.h"
 #include "core/base.h"
 #include "io/endpoint.h"
 #include "io/http.h"
@@ -104,7 +105,9 @@ struct engine_call *engine_inspect_container(
 	struct engine *engine, const char *id, engine_fn fn, void *userdata);
 /*
  * GET /system/df: what images take, and what the build cache holds if that is asked for. One at a
- * time below API 1.42: waits while somebody else's is running.
+ * time below API 1.42: waits while somebody else's is running. On the containerd store the answer
+ * has the sizes of images as well, which inspect does not tell; before Docker 29 the build cache is
+ * taken off there.
  */
 struct engine_call *engine_measure(
 	struct engine *engine, bool build_cache, engine_fn fn, void *userdata);
@@ -123,7 +126,7 @@ struct engine_call *engine_prune_down_to(
 	struct engine *engine, uint64_t bytes, engine_fn fn, void *userdata);
 /*
  * DELETE /images/{name}, never with force. A reference is untagged; the image goes with its last
- * one. prune: nameless ancestors go along.
+ * one. prune: nameless ancestors go along. Of podman that is asked by its own API if they must not.
  */
 struct engine_call *engine_remove(
 	struct engine *engine, const char *name, bool prune, engine_fn fn, void *userdata);

@@ -107,16 +107,21 @@ def test_b25_an_engine_without_images_uses_nothing(watch: Watch, scripted_engine
     assert daemon.control.get("/v1/status")["usage"] == 0
 
 
-def test_b25_zeros_are_left_out_by_29_at_every_version(watch: Watch,
-                                                       scripted_engine: MakeEngine) -> None:
-    """`{"Images":[]}` is all that an empty engine says where an older version is pinned."""
+def test_b25_a_zero_that_29_leaves_out_below_1_52_is_none(watch: Watch,
+                                                          scripted_engine: MakeEngine) -> None:
+    """`{"Images":[]}` is all that an empty engine says where an older version is pinned.
+
+    From one that is not empty that would be an error, so it is here: until there is an image.
+    """
     engine = scripted_engine(api_min="1.40", api_max="1.55")
     daemon = watch(engine, {"max_total_size": "3.5MB"},
                    environment={"DOCKER_API_VERSION": "1.51"})
     assert "LayersSize" not in engine.client.call("GET", "/v1.51/system/df").json()
+    daemon.wait_log(r"^(error|warning): .*/system/df.*LayersSize is missing")
+    assert daemon.control.get("/v1/status")["usage"] is None
+    pulled(engine, "app")
     daemon.fence()
-    assert "LayersSize" not in daemon.log
-    assert daemon.control.get("/v1/status")["usage"] == 0
+    assert daemon.control.get("/v1/status")["usage"] == 10**6
 
 
 @pytest.mark.parametrize(("version", "query"), [
