@@ -22,6 +22,9 @@ ROUTES = ("GET /v1/status", "GET /v1/images", "GET /v1/images/127.0.0.1:5000%2Fa
           "GET /v1/plan", "POST /v1/gc?dry_run=1", "GET /v1/history", "POST /v1/track",
           "POST /v1/forget", "POST /v1/pause?for=1ms", "POST /v1/resume", "GET /metrics")
 
+# 409 is for a collection that somebody asks for after a byte made the pause one without an end.
+STATUSES = (100, 200, 202, 400, 404, 405, 409, 411, 413, 414, 417, 501, 505)
+
 SEED = int(os.environ.get("DOCKERGCD_SEED", "0")) or random.randrange(1, 2**31)
 ROUNDS = 5000 if SOAK else 150
 
@@ -104,7 +107,7 @@ def test_whatever_is_sent(daemon: MakeDaemon, scripted: ScriptedEngine, over: st
         data = request(choice, route)
         received = made.control.raw(data) if over == "socket" else tcp(port, data)
         for status in answers(received):
-            assert status in (100, 200, 202, 400, 404, 405, 411, 413, 414, 417, 501, 505), (
+            assert status in STATUSES, (
                 f"DOCKERGCD_SEED={SEED}, round {number}", data[:2000], received[:2000])
     assert not re.findall(r"^(?:error|warning): .*", made.log, re.MULTILINE)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", made.log), "control characters in the log"
