@@ -11,6 +11,7 @@ struct reconcile {
 	struct inventory *inventory;
 	struct reconcile_handler handler;
 	void *userdata;
+	bool running; /* between two requests as well, when callbacks are called */
 	bool listing;
 	struct engine_call *call;
 	char *asked; /* the image whose history is awaited */
@@ -37,7 +38,7 @@ static void forget(struct reconcile *reconcile)
 	strings_finish(&reconcile->without_history);
 	freep(&reconcile->asked);
 	reconcile->asked = NULL;
-	reconcile->listing = false;
+	reconcile->running = reconcile->listing = false;
 }
 
 void reconcile_cancel(struct reconcile *reconcile)
@@ -56,7 +57,7 @@ void reconcile_destroy(struct reconcile *reconcile)
 
 bool reconcile_is_running(const struct reconcile *reconcile)
 {
-	return reconcile->call;
+	return reconcile->running;
 }
 
 bool reconcile_is_listing(const struct reconcile *reconcile)
@@ -178,7 +179,8 @@ static void on_containers(void *userdata, struct engine_answer *answer)
 			strings_add(&reconcile->without_layers, image->id);
 	reconcile->listing = false;
 	reconcile->handler.listed(reconcile->userdata);
-	ask_layers(reconcile);
+	if (reconcile->running)
+		ask_layers(reconcile);
 }
 
 static void on_images(void *userdata, struct engine_answer *answer)
@@ -198,8 +200,8 @@ static void on_images(void *userdata, struct engine_answer *answer)
 
 void reconcile_start(struct reconcile *reconcile)
 {
-	if (reconcile->call)
+	if (reconcile->running)
 		return;
-	reconcile->listing = true;
+	reconcile->running = reconcile->listing = true;
 	reconcile->call = engine_list_images(reconcile->engine, on_images, reconcile);
 }
