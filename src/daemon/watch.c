@@ -467,15 +467,48 @@ static void on_differences(evutil_socket_t fd _unused_, short what _unused_, voi
 	differences_finish(&watch->differences);
 }
 
+/* What the inventory has and the ledger has not yet; at first, all of it is no news. */
+static struct strings find_new_images(const struct watch *watch)
+{
+	struct image *image, *next;
+	struct strings ids = {};
+
+	if (!watch->loaded || watch->apply.ledger->met == 0)
+		return ids;
+	HASH_ITER (hh, watch->apply.inventory->images, image, next)
+		if (!ledger_find(watch->apply.ledger, image->id))
+			strings_add(&ids, image->id);
+	return ids;
+}
+
+static void tell_arrivals(struct watch *watch, const struct strings *ids)
+{
+	bool grown = false;
+
+	for (size_t i = 0; i < ids->count; i++) {
+		const struct image *image =
+			inventory_find_image(watch->apply.inventory, ids->items[i]);
+
+		if (!image || !ledger_find(watch->apply.ledger, image->id))
+			continue;
+		watch->handler.arrived(watch->userdata, image);
+		grown = true;
+	}
+	if (grown)
+		watch->handler.grown(watch->userdata);
+}
+
 static void on_listed(void *userdata)
 {
 	struct watch *watch = userdata;
 	struct questions questions = watch->questions;
+	_cleanup_strings_ struct strings arrivals = {};
 	nsec_t now = observe_now(watch->apply.ledger);
 
 	watch->questions = (struct questions){};
-	watch->loaded = true;
 	watch->handler.listed(watch->userdata);
+	arrivals = find_new_images(watch);
+	watch->loaded = true;
 	watch->apply.digests_prove_pull = engine_has_graph_driver(watch->engine);
 	watch->apply.inventory->counts_layers = engine_has_graph_driver(watch->engine);
 	ledger_reconcile(
@@ -485,6 +518,7 @@ static void on_listed(void *userdata)
 		apply_list(&watch->apply, &questions.items[i], now);
 	questions_finish(&questions);
 	apply_again(watch, true, true);
+	tell_arrivals(watch, &arrivals);
 	await_explanations(watch);
 }
 

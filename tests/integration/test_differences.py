@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from daemon import Daemon
 from engines import Engine
 from images import image
 from real_engine import RealEngine
-from scenes import loaded, pulled, used, wait_until
+from scenes import Pulled, loaded, present, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -160,3 +161,40 @@ def test_b14_an_image_that_buildkit_made(watch: Watch, real: RealEngine) -> None
     cache = daemon.stop()
     assert cache.origin(made) == "built"
     assert begin < cache.last_used(made)
+
+
+def test_b20_an_image_that_only_a_list_shows_is_told_and_weighed(watch: Watch,
+                                                                scripted: ScriptedEngine) -> None:
+    """`docker pull --all-tags` tells the repository alone: nobody has that name, a list knows."""
+    daemon = watch(scripted, {"max_total_size": "1"})
+    new: list[Pulled] = []
+    silent(scripted, lambda: new.append(pulled(scripted, "app", tag="old")))
+    repository = f"{scripted.registry}/app"
+    scripted.log.publish("image", "pull", repository, {"name": repository})
+    daemon.wait_log(rf"^info: new image {re.escape(new[0].reference)} .*: pulled, managed, 1MB$")
+    daemon.wait(lambda: not any(present(scripted, new[0])), "its removal")
+
+
+def test_b18_doubts_that_come_during_a_list_lose_nothing(watch: Watch,
+                                                         scripted: ScriptedEngine) -> None:
+    """Events that name no image (a podman's loads) ask for a list, one at a time."""
+    daemon = watch(scripted)
+    release = threading.Event()
+    scripted.script("GET", "/images/json", faults.hang(release), times=1)
+    scripted.forget_requests()
+
+    def doubt() -> None:
+        scripted.log.publish("image", "load", "/tmp/a.tar", {"name": "/tmp/a.tar"})
+
+    doubt()
+    daemon.wait(lambda: scripted.requests("GET", "/images/json"), "a list")
+    app = pulled(scripted, "app")
+    doubt()
+    doubt()
+    scripted.flush()
+    release.set()
+    daemon.wait(lambda: len(scripted.requests("GET", "/images/json")) == 2, "a second list")
+    daemon.fence()
+    assert len(scripted.requests("GET", "/images/json")) == 2, "one for all that came meanwhile"
+    cache = daemon.stop()
+    assert cache.ids == {app.id} and cache.origin(app.id) == "pulled"
