@@ -125,7 +125,7 @@ def test_b12_what_clocks_do_while_nobody_watches_is_no_disuse(
         end: str) -> None:
     made = watching(daemon, engine, clocks, WEEKS)
     image = pulled(engine, "app")
-    made.wait_cache(lambda cache: image.id in cache.ids, "the image")
+    made.wait_cache(lambda cache: cache.origin(image.id) == "pulled", "its arrival")
     getattr(made, end)()
     change(clocks)
     made.start().wait_watching()

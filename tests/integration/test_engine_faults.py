@@ -320,7 +320,7 @@ def test_b14_another_engine_on_the_same_socket_and_back(daemon: MakeDaemon,
     watching.fence()
     theirs = pulled(restartable, "theirs")
     their_use = used(restartable, theirs.reference)
-    watching.fence()
+    watching.wait_cache(lambda cache: cache.last_used(theirs.id) == their_use, "the use")
     restartable.replace()
     begin = time.monotonic()
     watching.wait_log("going on with what was learned of this one", within=AGAIN + SLACK)

@@ -473,6 +473,11 @@ class Crowd:
         self.origins |= {each.id: "pulled" for each in (*self.apps, *self.versions, *self.fresh)}
         self.origins |= {each.id: "loaded" for each in self.mine}
 
+    @property
+    def known_origins(self) -> dict[str, str]:
+        """Podman may lose events, as its log is put aside: what came then is `built`, and kept."""
+        return {} if self.engine.store == "podman" else self.origins
+
     def round(self, number: int, threads: int = 4, steps: int = 8) -> None:
         """Everybody does something, at random moments."""
         def work(worker: int) -> None:
@@ -682,7 +687,7 @@ def check_agreement(daemon: Daemon, crowd: Crowd) -> list[str]:
     wrong: list[str] = []
 
     def agrees() -> bool:
-        wrong[:] = disagreements(daemon.cache(), crowd.client, crowd.origins)
+        wrong[:] = disagreements(daemon.cache(), crowd.client, crowd.known_origins)
         return not wrong
 
     with contextlib.suppress(AssertionError):
@@ -716,7 +721,7 @@ def test_b29_b30_no_image_of_a_container_goes_whatever_happens_at_the_same_time(
             crowd.thin_out(chance)
         daemon.fence()
         wrong += crowd.check()
-    wrong += disagreements(daemon.stop(), engine.client, crowd.origins)
+    wrong += disagreements(daemon.stop(), engine.client, crowd.known_origins)
     relay.close()
     removed = len(Texts.REMOVED.findall(daemon.log))
     print(f"{engine.kind}: {rounds} rounds, {removed} images removed; {crowd}")
