@@ -297,11 +297,13 @@ class Daemon:
                    within: float = WITHIN) -> Cache:
         """Until the cache file, which is written at most every 5 s, says so.
 
-        A condition about an image that it does not have yet does not hold yet.
+        A condition about an image that it does not have yet does not hold yet, none does while
+        it is still elastic-package's list.
         """
         def holds() -> bool:
             with contextlib.suppress(LookupError):
-                return self.cache_path.exists() and bool(condition(self.cache()))
+                return (self.cache_path.exists() and isinstance(self.cache().content, dict)
+                        and bool(condition(self.cache())))
             return False
         self.wait(holds, f"cache file: {what}", within)
         return self.cache()

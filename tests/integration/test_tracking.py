@@ -471,6 +471,7 @@ def test_b14_a_new_image_whose_event_the_engine_remembers(watch: Watch, engine: 
     daemon.stop()
     by_pull, by_load = pulled(engine, "app"), loaded(engine, "other:1")
     daemon.start().wait_watching()
+    daemon.fence()  # podman takes its time to tell what it remembers
     cache = daemon.stop()
     assert [cache.origin(each.id) for each in (by_pull, by_load)] == ["pulled", "loaded"]
 
