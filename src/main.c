@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "codec/engine_address.h"
+#include "core/printable.h"
 #include "daemon/daemon.h"
 #include "io/detach.h"
 #include "io/files.h"
@@ -47,6 +48,14 @@ static const char usage[] =
 	"Exit status: 0 fine, 1 failed, 2 wrong usage, 69 no engine (--once), 78 wrong "
 	"configuration.\n";
 
+/* A line to stderr. What it repeats of an argument or a file must not steer the terminal. */
+static void say(const char *line)
+{
+	_cleanup_free_ char *escaped = printable_escape(line);
+
+	fprintf(stderr, "%s\n", escaped);
+}
+
 static int load_settings(
 	void *userdata, struct settings *ret, char **ret_name, struct strings *errors)
 {
@@ -67,7 +76,10 @@ static int load_settings(
 
 static int complain(const char *what, const char *why)
 {
-	fprintf(stderr, "dockergcd: %s: %s\nTry 'dockergcd --help'.\n", what, why);
+	_cleanup_free_ char *text = xasprintf("dockergcd: %s: %s", what, why);
+
+	say(text);
+	say("Try 'dockergcd --help'.");
 	return EXIT_USAGE;
 }
 
@@ -108,7 +120,7 @@ static int parse_option(struct command_line *line, int option)
 		fputs(usage, stdout);
 		return EXIT_SUCCESS;
 	default:
-		fputs("Try 'dockergcd --help'.\n", stderr);
+		say("Try 'dockergcd --help'.");
 		return EXIT_USAGE;
 	}
 }
@@ -169,7 +181,7 @@ static int refuse_settings(const struct command_line *line, const struct strings
 		if (is_service(line))
 			log_error("%s", errors->items[i]);
 		else
-			fprintf(stderr, "%s\n", errors->items[i]);
+			say(errors->items[i]);
 	if (is_service(line))
 		tell_refusal(errors->items[0]);
 	return EXIT_CONFIG;
@@ -243,7 +255,7 @@ int main(int argc, char **argv)
 	switch (line.action) {
 	case ACTION_CHECK_CONFIG:
 		for (size_t i = 0; i < settings.warnings.count; i++)
-			fprintf(stderr, "%s\n", settings.warnings.items[i]);
+			say(settings.warnings.items[i]);
 		return EXIT_SUCCESS;
 	case ACTION_PRINT_CONFIG:
 		apply_options(&line.options, &settings);

@@ -10,6 +10,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "core/printable.h"
 #include "io/files.h"
 
 static struct {
@@ -72,22 +73,6 @@ int log_level_parse(const char *name, enum log_level *ret)
 	return -EINVAL;
 }
 
-/* Bytes that a terminal would act on become \xNN. UTF-8 stays, but for its C1 control characters.
- */
-static char *escape(const char *message)
-{
-	char *escaped = xcalloc(strlen(message) * 4 + 1, 1), *end = escaped;
-
-	for (const unsigned char *c = (const unsigned char *)message; *c; c++) {
-		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
-			end += sprintf(end, *c == 0xc2 ? "\\x%02x\\x%02x" : "\\x%02x", *c, c[1]),
-				c += *c == 0xc2;
-		else
-			*end++ = (char)*c;
-	}
-	return escaped;
-}
-
 static void add_field(struct iovec *vector, const char *name, const char *value)
 {
 	char *field = xasprintf("%s=%s", name, value);
@@ -124,7 +109,7 @@ void log_write(enum log_level level, const struct log_field *fields, size_t fiel
 	va_start(args, format);
 	text = xvasprintf(format, args);
 	va_end(args);
-	message = escape(text);
+	message = printable_escape(text);
 	if (log_state.to_journal)
 		write_journal(level, fields, field_count, message);
 	else if (log_state.target == LOG_TO_SYSLOG)

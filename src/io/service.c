@@ -4,6 +4,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "core/printable.h"
 #include "io/files.h"
 
 bool service_is_managed(void)
@@ -32,12 +33,9 @@ void service_stopping(void)
 
 void service_status(const char *text)
 {
-	_cleanup_free_ char *line = xstrdup(text);
-
 	/* A newline would begin another assignment. */
-	for (char *c = line; *c; c++)
-		if (*c == '\n')
-			*c = ' ';
+	_cleanup_free_ char *line = printable_escape(text);
+
 	(void)sd_notifyf(0, "STATUS=%s", line);
 }
 
