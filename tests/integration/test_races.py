@@ -475,8 +475,12 @@ class Crowd:
 
     @property
     def known_origins(self) -> dict[str, str]:
-        """Podman may lose events, as its log is put aside: what came then is `built`, and kept."""
-        return {} if self.engine.store == "podman" else self.origins
+        """Of others some come as `built`, and are kept.
+
+        Podman loses events with the older half of its log; the containerd store lets a tag bring
+        back an image that has just gone.
+        """
+        return self.origins if self.engine.store == "graph driver" else {}
 
     def round(self, number: int, threads: int = 4, steps: int = 8) -> None:
         """Everybody does something, at random moments."""
