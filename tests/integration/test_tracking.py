@@ -496,3 +496,53 @@ def test_b18_what_is_gone_leaves_the_cache_file(watch: Watch, engine: Engine) ->
     engine.client.remove_image(image.reference)
     daemon.fence()
     assert daemon.stop().ids == set()
+
+
+def doubt(engine: ScriptedEngine) -> None:
+    """As podman 4 tells of a load: it makes us list anew."""
+    engine.log.publish("image", "load", "/tmp/some.tar", {"name": "/tmp/some.tar"})
+
+
+def op_loads(engine: ScriptedEngine) -> None:
+    loaded(engine, "new:1")
+    doubt(engine)
+
+
+def op_many_pulls(engine: ScriptedEngine) -> None:
+    """More than one by one are asked for."""
+    for number in range(70):
+        pulled(engine, f"new{number}", 1000)
+
+
+@pytest.mark.parametrize("op", [op_loads, op_many_pulls])
+def test_b18_what_comes_during_a_list_drops_nothing(
+        watch: Watch, scripted: ScriptedEngine, op: Callable[[ScriptedEngine], None]) -> None:
+    """It is listed once more, but one list at a time."""
+    known = loaded(scripted, "known:1")
+    daemon = watch(scripted)
+    release = threading.Event()
+    scripted.forget_requests()
+    listing = scripted.script("GET", "/images/json", faults.hang(release), times=1)
+    doubt(scripted)
+    daemon.wait(lambda: listing.times == 0, "a list")
+    op(scripted)
+    last = scripted.log.publish("image", "tag", known.id, {"name": "known:1"})["timeNano"]
+    daemon.wait_cache(lambda cache: cache.last_used(known.id) == last, "what was told meanwhile")
+    answered = []
+
+    def slowly(exchange: faults.Exchange) -> None:
+        """After what the first list has left to ask for."""
+        faults.delay(0.3)(exchange)
+        answered.append(exchange)
+
+    scripted.script("GET", "/images/*/json", faults.delay(0.1), times=1)
+    scripted.script("GET", "/containers/json", slowly, times=2)
+    release.set()
+    daemon.wait(lambda: len(answered) == 2, "a second list")
+    lists = len(scripted.requests("GET", "/images/json"))
+    doubt(scripted)
+    daemon.wait(lambda: len(scripted.requests("GET", "/images/json")) > lists, "one more")
+    daemon.fence()
+    cache = daemon.stop()
+    assert cache.ids == scripted.client.image_ids()
+    assert (cache.origin(known.id), cache.last_used(known.id)) == ("existing", last)
