@@ -1,10 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/apply.h"
 
+#include <string.h>
+
 #include "core/reference.h"
 #include "core/tracking.h"
 #include "daemon/report.h"
 #include "io/log.h"
+
+/* What podman builds or commits without a registry's name. */
+static bool has_local_names_alone(const struct image *image)
+{
+	for (size_t i = 0; i < image->references.count; i++)
+		if (strncmp(image->references.items[i], "localhost/", 10) != 0)
+			return false;
+	return image->references.count > 0;
+}
+
+/*
+ * Whether the event tells how the image came. A pull that podman tells may be a mere run: it has
+ * brought nothing that was there before, and no local name. While it cannot be told from what was
+ * loaded, we rather keep.
+ */
+static bool proves_origin(const struct apply *apply, const struct image *image,
+	const struct ledger_entry *entry, const struct question *question)
+{
+	if (!question->has_origin || question->origin != ORIGIN_PULLED || !apply->runs_tell_pulls)
+		return question->has_origin;
+	if (entry && question->when > entry->first_seen)
+		return false;
+	if (apply->unnamed_load > 0 && question->when > apply->unnamed_load)
+		return false;
+	return !has_local_names_alone(image);
+}
 
 /* An image that an event or a list has shown: its entry, and what the event told of it. */
 static void note_image(const struct apply *apply, const struct image *image,
@@ -12,20 +40,20 @@ static void note_image(const struct apply *apply, const struct image *image,
 {
 	struct ledger_entry *entry = ledger_find(apply->ledger, image->id);
 	nsec_t seen = question->is_use ? MIN(question->when, now) : now;
-	bool is_new = !entry;
+	bool is_new = !entry, proves = proves_origin(apply, image, entry, question);
 
 	if (is_new && image_is_intermediate(image))
 		return;
 	if (is_new) {
 		enum origin origin = ORIGIN_BUILT;
 
-		if (question->has_origin)
+		if (proves)
 			origin = question->origin;
 		else if (apply->digests_prove_pull && image->digests.count > 0)
 			origin = ORIGIN_PULLED;
 		entry = ledger_add(apply->ledger, image->id, origin, seen);
-		entry->inferred = !question->has_origin;
-	} else if (question->has_origin) {
+		entry->inferred = !proves;
+	} else if (proves) {
 		ledger_learn_origin(apply->ledger, entry, question->origin, question->when);
 	}
 	ledger_sync_names(apply->ledger, entry, image);
@@ -249,7 +277,7 @@ static void move_tag(const struct apply *apply, struct image *image, const char 
 }
 
 /* What the event says by its kind alone. */
-static struct question question_of(const struct engine_event *event)
+static struct question question_of(const struct apply *apply, const struct engine_event *event)
 {
 	struct question question = { .is_use = true, .when = event->time };
 
@@ -259,6 +287,10 @@ static struct question question_of(const struct engine_event *event)
 	} else if (event->kind == EVENT_IMAGE_LOAD || event->kind == EVENT_IMAGE_IMPORT) {
 		question.has_origin = true;
 		question.origin = ORIGIN_LOADED;
+	} else if (event->kind == EVENT_IMAGE_CREATE && apply->runs_tell_pulls) {
+		/* podman's build: what is run next was not pulled. */
+		question.has_origin = true;
+		question.origin = ORIGIN_BUILT;
 	}
 	return question;
 }
@@ -267,7 +299,7 @@ static void image_event(const struct apply *apply, const struct engine_event *ev
 {
 	const char *name = *event->actor ? event->actor : event->name;
 	struct image *image = inventory_resolve(apply->inventory, name);
-	struct question question = question_of(event);
+	struct question question = question_of(apply, event);
 
 	if (event->kind == EVENT_IMAGE_UNTAG || event->kind == EVENT_IMAGE_DELETE) {
 		/* What is left of it is only known by asking: podman says delete for an untag. */

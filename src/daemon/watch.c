@@ -405,6 +405,8 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 	bool unsettled = is_unsettled(watch, event);
 	bool ends = event->kind == EVENT_CONTAINER_DESTROY;
 
+	if (event->kind == EVENT_IMAGE_LOAD && !*event->actor)
+		watch->apply.unnamed_load = event->time;
 	if (watch->removing && !is_container_event(event))
 		remember(watch, &watch->during_removal, event);
 	if (unsettled && ends)
@@ -510,6 +512,7 @@ static void on_listed(void *userdata)
 	arrivals = find_new_images(watch);
 	watch->loaded = true;
 	watch->apply.digests_prove_pull = engine_has_graph_driver(watch->engine);
+	watch->apply.runs_tell_pulls = engine_tells_pulls_of_runs(watch->engine);
 	watch->apply.inventory->counts_layers = engine_has_graph_driver(watch->engine);
 	ledger_reconcile(
 		watch->apply.ledger, watch->apply.inventory, watch->apply.digests_prove_pull, now);

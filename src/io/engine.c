@@ -183,6 +183,11 @@ bool engine_has_graph_driver(const struct engine *engine)
 	return !engine->info.is_containerd && !engine->version.is_podman;
 }
 
+bool engine_tells_pulls_of_runs(const struct engine *engine)
+{
+	return engine->version.is_podman;
+}
+
 int engine_space(const struct engine *engine, struct space *ret, struct error *error)
 {
 	const char *path = engine->info.root_directory;

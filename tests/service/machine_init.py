@@ -28,9 +28,10 @@ SYSTEMD = "/lib/systemd/systemd"
 JOURNALD = "/lib/systemd/systemd-journald"
 CGROUP = Path("/sys/fs/cgroup")
 WITHIN = 30.0
+SUBORDINATES = 1_000_000
 
 SCRATCH = ("/run", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/lib/systemd", "/home",
-           "/root")
+           "/root", "/dev/shm")
 
 JOURNAL = """\
 [Journal]
@@ -71,7 +72,8 @@ def make_mounts(installed: str, prefix: str) -> None:
     for path in SCRATCH:
         if os.path.isdir(path):
             lay_over(path)
-    for path, mode in (("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/root", 0o700)):
+    for path, mode in (("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/dev/shm", 0o1777),
+                       ("/root", 0o700)):
         os.chmod(path, mode)
     # What PID 1 makes on a real machine, and a user's manager needs for its sandboxes
     for path in ("journal", "journald.conf.d", "system", "unit-root", "mount-rootfs", "propagate"):
@@ -165,6 +167,9 @@ class User:
         with Path("/etc/passwd").open("a") as passwd:
             passwd.write(f"{name}:x:{uid}:{uid}::{self._home}:/bin/sh\n")
         Path("/etc/group").write_text(self._with_groups(groups))
+        for path in ("/etc/subuid", "/etc/subgid"):  # of a rootless podman
+            with Path(path).open("a") as ranges:
+                ranges.write(f"{name}:{SUBORDINATES}:65536\n")
         (self._home / ".config/environment.d").mkdir(parents=True)
         (self._home / ".config/environment.d/test.conf").write_text(
             "".join(f"{key}={value}\n" for key, value in environment.items()))

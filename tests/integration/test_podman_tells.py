@@ -1,0 +1,93 @@
+"""What podman's events tell otherwise than Docker's, on an engine that says that it is podman.
+
+It tells a pull of each create and run as well, whether or not anything was pulled, and podman 4
+tells of a pull and of a load when they begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import faults
+from daemon import Daemon
+from images import Image, image
+from scenes import loaded
+from scripted_engine import ScriptedEngine
+
+Watch = Callable[..., Daemon]
+
+REMOTE = "registry.example.com/app:1"
+LOCAL = "localhost/app:1"
+
+
+@pytest.fixture
+def podman(scripted: ScriptedEngine) -> ScriptedEngine:
+    version = scripted.client.version()
+    scripted.script("GET", "/version", faults.reply(200, version | {
+        "Version": "4.3.1", "Components": [{"Name": "Podman Engine", "Version": "4.3.1"}]}))
+    return scripted
+
+
+def tell(engine: ScriptedEngine, action: str, name: str, actor: str = "") -> None:
+    engine.log.publish("image", action, actor, {"name": name})
+
+
+def arrived(engine: ScriptedEngine, name: str) -> Image:
+    """An image that no event tells of."""
+    publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
+    made = loaded(engine, name)
+    engine.model.emit = publish
+    return made
+
+
+def origin(daemon: Daemon, made: Image) -> str:
+    daemon.fence()
+    return daemon.stop().origin(made.id)
+
+
+def test_b14_podman_what_comes_with_a_pull_is_pulled(watch: Watch,
+                                                     podman: ScriptedEngine) -> None:
+    daemon = watch(podman)
+    made = arrived(podman, REMOTE)
+    tell(podman, "pull", REMOTE)
+    assert origin(daemon, made) == "pulled"
+
+
+def test_b14_podman_what_is_run_was_not_pulled(watch: Watch, podman: ScriptedEngine) -> None:
+    """It was built, and is known; then there is a run."""
+    daemon = watch(podman)
+    made = arrived(podman, REMOTE)
+    tell(podman, "tag", REMOTE, made.id[7:])
+    daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
+    tell(podman, "pull", REMOTE)
+    assert origin(daemon, made) == "built"
+
+
+def test_b14_podman_what_is_built_and_run_at_once_is_built(watch: Watch,
+                                                           podman: ScriptedEngine) -> None:
+    daemon = watch(podman)
+    made = arrived(podman, REMOTE)
+    tell(podman, "build", made.id[7:])
+    tell(podman, "pull", REMOTE)
+    assert origin(daemon, made) == "built"
+
+
+def test_b14_podman_what_is_loaded_and_run_at_once_is_built(watch: Watch,
+                                                            podman: ScriptedEngine) -> None:
+    daemon = watch(podman)
+    made = arrived(podman, REMOTE)
+    tell(podman, "loadfromarchive", "/tmp/app.tar")
+    tell(podman, "pull", REMOTE)
+    assert origin(daemon, made) == "built"
+
+
+@pytest.mark.parametrize("actor", [False, True])
+def test_b14_podman_what_has_local_names_alone_was_not_pulled(
+        watch: Watch, podman: ScriptedEngine, actor: bool) -> None:
+    """As buildah makes it, which tells nobody. (podman 5 tells the ID as well.)"""
+    daemon = watch(podman)
+    made = arrived(podman, LOCAL)
+    tell(podman, "pull", LOCAL, made.id[7:] if actor else "")
+    assert origin(daemon, made) == "built"
