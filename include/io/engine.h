@@ -87,6 +87,9 @@ bool engine_has_graph_driver(const struct engine *engine);
 /* Whether a create or run tells a pull as well, though the image was there: podman. */
 bool engine_tells_pulls_of_runs(const struct engine *engine);
 
+/* Whether a pull or a load is told when it begins: podman 4. */
+bool engine_tells_beginnings(const struct engine *engine);
+
 /*
  * The file system that holds the engine's root directory, by statvfs(). Returns 0, or -errno with
  * the reason in *error: an engine that is not on this machine, a directory that is not there.

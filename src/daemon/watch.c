@@ -7,6 +7,7 @@
 #include "core/tracking.h"
 #include "daemon/apply.h"
 #include "daemon/differences.h"
+#include "daemon/late.h"
 #include "daemon/observe.h"
 #include "daemon/questions.h"
 #include "daemon/reconcile.h"
@@ -40,6 +41,9 @@ struct watch {
 	struct event *differences_timer;
 	size_t differences_told; /* in all */
 
+	struct late late; /* looks for what was told when it began */
+	struct questions expected; /* the names that were pulled so */
+
 	struct questions questions;
 	struct question asked; /* its answer is under way */
 	struct engine_call *ask;
@@ -59,6 +63,12 @@ static void on_lists(void *userdata, const struct image_records *images,
 static void on_listed(void *userdata);
 static void on_reconciled(void *userdata, int result, const char *why);
 static void on_differences(evutil_socket_t fd, short what, void *userdata);
+static void on_late_over(void *userdata);
+
+static void look(void *userdata)
+{
+	watch_reconcile(userdata);
+}
 
 struct watch *watch_create(struct event_base *base, struct engine *engine,
 	struct inventory *inventory, struct ledger *ledger, const struct policy *policy,
@@ -71,6 +81,7 @@ struct watch *watch_create(struct event_base *base, struct engine *engine,
 	watch->differences_timer = evtimer_new(base, on_differences, watch);
 	if (!watch->differences_timer)
 		abort();
+	late_init(&watch->late, base, look, on_late_over, watch);
 	watch->reconcile = reconcile_create(engine, inventory, &reconcile_handler, watch);
 	watch->engine = engine;
 	watch->apply = (struct apply){
@@ -114,6 +125,7 @@ void watch_pause(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
 	forget_differences(watch);
+	late_cancel(&watch->late);
 	take_back(watch);
 	engine_cancel(TAKE_PTR(watch->containers));
 	drop_events(&watch->during_removal); /* they were applied as they came */
@@ -126,6 +138,7 @@ void watch_stop(struct watch *watch)
 	drop_events(&watch->unsettled);
 	questions_finish(&watch->questions);
 	question_finish(&watch->asked);
+	on_late_over(watch);
 }
 
 void watch_destroy(struct watch *watch)
@@ -134,6 +147,7 @@ void watch_destroy(struct watch *watch)
 		return;
 	watch_stop(watch);
 	event_free(watch->differences_timer);
+	late_finish(&watch->late);
 	reconcile_destroy(watch->reconcile);
 	free(watch);
 }
@@ -165,6 +179,9 @@ void watch_set_live(struct watch *watch, bool live)
 	watch->live = live;
 	if (!live)
 		forget_differences(watch);
+	/* What began before that came perhaps after the list. */
+	if (live && engine_tells_beginnings(watch->engine))
+		late_expect(&watch->late);
 	if (live && watch->reconcile_again)
 		watch_reconcile(watch);
 	ask_next(watch);
@@ -177,10 +194,39 @@ void watch_image_gone(struct watch *watch, const char *id)
 	apply_gone(&watch->apply, id);
 }
 
+/* Canonical references have a slash. */
+static bool is_image_id(const char *name)
+{
+	return strncmp(name, "sha256:", 7) == 0;
+}
+
+/* A pull that was told when it began: whoever has the name in the next lists may have come by it.
+ */
+static void expect(struct watch *watch, const struct question *question)
+{
+	struct question expected = *question;
+
+	if (question->kind != QUESTION_IMAGE || !question->has_origin ||
+		is_image_id(question->name) || !engine_tells_beginnings(watch->engine))
+		return;
+	expected.name = xstrdup(question->name);
+	questions_add(&watch->expected, &expected);
+	late_expect(&watch->late);
+}
+
+static void on_late_over(void *userdata)
+{
+	struct watch *watch = userdata;
+
+	questions_finish(&watch->expected);
+	watch->apply.unnamed_load = 0;
+}
+
 static void on_open(void *userdata, struct question *question)
 {
 	struct watch *watch = userdata;
 
+	expect(watch, question);
 	/* Which image a container holds does not change: the answer under way will do. */
 	if (watch->ask && question->kind == QUESTION_CONTAINER &&
 		question_equals(&watch->asked, question)) {
@@ -277,12 +323,6 @@ static void finish_question(struct watch *watch, struct question *question)
 	apply_again(watch, true, false);
 	ask_next(watch);
 	tell_settled(watch);
-}
-
-/* Canonical references have a slash. */
-static bool is_image_id(const char *name)
-{
-	return strncmp(name, "sha256:", 7) == 0;
 }
 
 static void on_image(void *userdata, struct engine_answer *answer)
@@ -405,8 +445,10 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 	bool unsettled = is_unsettled(watch, event);
 	bool ends = event->kind == EVENT_CONTAINER_DESTROY;
 
-	if (event->kind == EVENT_IMAGE_LOAD && !*event->actor)
+	if (event->kind == EVENT_IMAGE_LOAD && !*event->actor) {
 		watch->apply.unnamed_load = event->time;
+		late_expect(&watch->late);
+	}
 	if (watch->removing && !is_container_event(event))
 		remember(watch, &watch->during_removal, event);
 	if (unsettled && ends)
@@ -519,6 +561,8 @@ static void on_listed(void *userdata)
 	tracking_settle_all(watch->apply.policy, watch->apply.ledger, watch->apply.inventory, now);
 	for (size_t i = 0; i < questions.count; i++)
 		apply_list(&watch->apply, &questions.items[i], now);
+	for (size_t i = 0; i < watch->expected.count; i++)
+		apply_list(&watch->apply, &watch->expected.items[i], now);
 	questions_finish(&questions);
 	apply_again(watch, true, true);
 	tell_arrivals(watch, &arrivals);

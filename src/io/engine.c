@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -186,6 +187,11 @@ bool engine_has_graph_driver(const struct engine *engine)
 bool engine_tells_pulls_of_runs(const struct engine *engine)
 {
 	return engine->version.is_podman;
+}
+
+bool engine_tells_beginnings(const struct engine *engine)
+{
+	return engine->version.is_podman && atoi(engine->version.version) < 5;
 }
 
 int engine_space(const struct engine *engine, struct space *ret, struct error *error)

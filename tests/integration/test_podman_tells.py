@@ -13,7 +13,6 @@ import pytest
 import faults
 from daemon import Daemon
 from images import Image, image
-from scenes import loaded
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -34,10 +33,11 @@ def tell(engine: ScriptedEngine, action: str, name: str, actor: str = "") -> Non
     engine.log.publish("image", action, actor, {"name": name})
 
 
-def arrived(engine: ScriptedEngine, name: str) -> Image:
+def arrived(engine: ScriptedEngine, name: str, content: str = "") -> Image:
     """An image that no event tells of."""
+    made = image(content or name)
     publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
-    made = loaded(engine, name)
+    engine.client.load(made.archive(name))
     engine.model.emit = publish
     return made
 
@@ -90,4 +90,41 @@ def test_b14_podman_what_has_local_names_alone_was_not_pulled(
     daemon = watch(podman)
     made = arrived(podman, LOCAL)
     tell(podman, "pull", LOCAL, made.id[7:] if actor else "")
+    assert origin(daemon, made) == "built"
+
+
+# What comes after its event
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_b14_podman_what_comes_after_its_pull_is_pulled(watch: Watch, podman: ScriptedEngine,
+                                                        moved: bool) -> None:
+    """Though nothing tells that it is there now, be it for an image that had the name before."""
+    daemon = watch(podman)
+    old = arrived(podman, REMOTE) if moved else None
+    daemon.wait_cache(lambda cache: not old or old.id in cache.ids, "the one before")
+    tell(podman, "pull", REMOTE)
+    daemon.wait(lambda: podman.requests("GET", f"/images/{REMOTE}/json"), "the question")
+    daemon.fence()
+    made = arrived(podman, REMOTE, "new")
+    daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
+    cache = daemon.stop()
+    assert cache.origin(made.id) == "pulled"
+    assert not old or cache.origin(old.id) == "built"
+
+
+def test_b14_podman_what_comes_after_its_load_is_built(watch: Watch,
+                                                       podman: ScriptedEngine) -> None:
+    daemon = watch(podman)
+    tell(podman, "loadfromarchive", "/tmp/app.tar")
+    daemon.fence()
+    made = arrived(podman, REMOTE)
+    daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
+    assert origin(daemon, made) == "built"
+
+
+def test_b14_podman_what_began_before_we_watched_is_found(watch: Watch,
+                                                          podman: ScriptedEngine) -> None:
+    daemon = watch(podman)
+    made = arrived(podman, REMOTE)
+    daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
     assert origin(daemon, made) == "built"
