@@ -1,9 +1,10 @@
-"""The service: its units under a real systemd, a user's and the machine's, against a real dockerd.
+"""The service: a user's unit and the machine's under a real systemd, by a real dockerd or podman.
 
     DOCKERGCD=build/dockergcd /usr/bin/python3 -m pytest tests/service
 
 What is tested is what `meson install` of that build puts there. They need root, Python 3.11,
-pytest, systemd, meson, and what tests/integration needs for a real engine. Nothing is ever skipped.
+pytest, systemd, meson, podman with uidmap, and what tests/integration needs for a real engine.
+Nothing is ever skipped.
 """
 
 from __future__ import annotations
