@@ -6,13 +6,16 @@ tells of a pull and of a load when they begin.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 import faults
 from daemon import Daemon
-from images import Image, image
+from images import MB, Image, image
+from real_engine import RealEngine
+from scenes import event_time, offered
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -128,3 +131,16 @@ def test_b14_podman_what_began_before_we_watched_is_found(watch: Watch,
     made = arrived(podman, REMOTE)
     daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
     assert origin(daemon, made) == "built"
+
+
+@pytest.mark.lacks("load-names")
+def test_b14_podman_tells_a_pull_when_it_begins(watch: Watch, real: RealEngine) -> None:
+    """A real podman 4, with an image that takes it a while."""
+    daemon = watch(real)
+    made = offered(real, "app", 10 * MB)
+    begin = time.time_ns()
+    real.client.fetch(made.reference)
+    end, told = time.time_ns(), event_time(real, begin, "image", "pull")
+    assert told - begin < end - told
+    daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
+    assert daemon.stop().origin(made.id) == "pulled"
