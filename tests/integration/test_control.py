@@ -391,10 +391,10 @@ def test_b37_clients_that_are_slow_delay_nobody(watch: Watch, scripted: Scripted
         slow.append(connection)
     old, new = pulled(scripted, "old"), pulled(scripted, "new")
     daemon.wait(lambda: present(scripted, old, new) == [False, True], "a collection")
-    assert daemon.control.get("/v1/status")["images"]["total"] == 1
+    daemon.wait(lambda: daemon.control.get("/v1/status")["images"]["total"] == 1, "its end")
     for connection in slow:
         connection.close()
-    assert daemon.control.get("/v1/status")["state"] == "watching"
+    daemon.wait(lambda: daemon.control.get("/v1/status")["state"] == "watching", "its rest")
 
 
 def test_a_client_that_does_not_wait_to_the_end(watch: Watch, scripted: ScriptedEngine) -> None:
