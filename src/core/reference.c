@@ -282,11 +282,19 @@ static bool element_covers(const char *wide, const char *narrow)
 		(length == element_length(narrow) && strncmp(wide, narrow, length) == 0);
 }
 
+/* "[[:alpha:]]" and the like: where such a set ends is a matter of fnmatch(3)'s own. */
+static bool may_have_classes(const char *glob)
+{
+	return strstr(glob, "[:") || strstr(glob, "[.") || strstr(glob, "[=");
+}
+
 /* As one matches a text, with the narrow glob's elements for characters. */
 bool glob_covers(const char *wide, const char *narrow)
 {
 	const char *star = NULL, *resume = NULL;
 
+	if (may_have_classes(wide) || may_have_classes(narrow))
+		return streq(wide, narrow) || (*wide && wide[strspn(wide, "*")] == '\0');
 	while (*narrow) {
 		if (*wide == '*') {
 			star = wide++;

@@ -64,6 +64,8 @@ static void test_what_leaves_something(void **state)
 		{ "a", "a:3*" }, /* also a:3/b */
 		{ "*b]", "a[ab]" },
 		{ "a[b", "a[bc]" },
+		{ "?]", "[[:alpha:]]" }, /* that is one letter */
+		{ "?.]", "[[.-.]]" },
 		{ "localhost:5000?app", "localhost:5000/app" },
 		/* Images without a name, or with another one. */
 		{ "*", "label:a" },
