@@ -193,9 +193,13 @@ static const char *skip_defaults(const char *canonical)
 		    strcspn(canonical, ":@") - (sizeof(domain) - 1)) > 0)
 		return canonical;
 	canonical += sizeof(domain) - 1;
-	/* "library/a/b" would not come back to docker.io/library/a/b if it lost its first part. */
+	/*
+	 * "library/a/b" would not come back to docker.io/library/a/b if it lost its first part, and
+	 * what is left of "library/sha256:…" would be an image's ID.
+	 */
 	if (strncmp(canonical, path, sizeof(path) - 1) == 0 &&
-		!strchr(canonical + sizeof(path) - 1, '/'))
+		!strchr(canonical + sizeof(path) - 1, '/') &&
+		!is_image_id(canonical + sizeof(path) - 1))
 		canonical += sizeof(path) - 1;
 	return canonical;
 }

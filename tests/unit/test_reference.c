@@ -155,6 +155,8 @@ static void test_familiar_form_canonicalises_to_the_same(void **state)
 		/* What stands first would be taken for a domain. */
 		{ "docker.io/localhost/x:1", "docker.io/localhost/x:1" },
 		{ "docker.io/my.org/x:1", "docker.io/my.org/x:1" },
+		/* What is left would be taken for an ID. */
+		{ "docker.io/library/" DIGEST, "library/" DIGEST },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
