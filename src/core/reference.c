@@ -9,6 +9,7 @@
 
 #define DEFAULT_DOMAIN "docker.io"
 #define DEFAULT_PATH "library/"
+#define PATH_LENGTH_MAX 255
 
 static bool is_lower_alnum(char c)
 {
@@ -47,7 +48,7 @@ static bool is_path(const char *s, size_t length)
 {
 	const char *end = s + length;
 
-	if (length == 0 || length > 255)
+	if (length == 0 || length > PATH_LENGTH_MAX)
 		return false;
 	for (;;) {
 		const char *slash = memchr(s, '/', (size_t)(end - s));
@@ -70,7 +71,10 @@ static bool is_tag(const char *s, size_t length)
 	return true;
 }
 
-/* "algorithm:hex", at least 32 digits; sha256 has 64. */
+/*
+ * "algorithm:hex", at least 32 digits; sha256 has 64. An algorithm is words that begin with a
+ * letter, joined by one of +.-_
+ */
 static bool is_digest(const char *s)
 {
 	const char *colon = strchr(s, ':');
@@ -78,9 +82,15 @@ static bool is_digest(const char *s)
 
 	if (!colon || colon == s)
 		return false;
-	for (const char *c = s; c < colon; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("+.-_", *c))
+	for (const char *c = s; c < colon; c++) {
+		bool is_first = c == s || strchr("+.-_", c[-1]);
+
+		if (is_first ? !isalpha((unsigned char)*c)
+			     : !isalnum((unsigned char)*c) && !strchr("+.-_", *c))
 			return false;
+	}
+	if (strchr("+.-_", colon[-1]))
+		return false;
 	digits = strspn(colon + 1, "0123456789abcdefABCDEF");
 	if (colon[1 + digits])
 		return false;
@@ -88,21 +98,37 @@ static bool is_digest(const char *s)
 					     : digits >= 32;
 }
 
+/* Letters, digits and inner dashes, in parts between dots. */
+static bool is_host_name(const char *s, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		bool is_edge = i == 0 || i + 1 == length || s[i - 1] == '.' || s[i + 1] == '.';
+
+		if (!isalnum((unsigned char)s[i]) && (is_edge || !strchr(".-", s[i])))
+			return false;
+	}
+	return length > 0;
+}
+
+static bool is_bracketed_address(const char *s, size_t length)
+{
+	if (length < 3 || s[0] != '[' || s[length - 1] != ']')
+		return false;
+	for (size_t i = 1; i < length - 1; i++)
+		if (!isxdigit((unsigned char)s[i]) && s[i] != ':')
+			return false;
+	return true;
+}
+
 /* A host name, or an IPv6 address in brackets, with or without a port. */
 static bool is_domain(const char *s, size_t length)
 {
-	size_t i = 0;
+	const char *bracket = s[0] == '[' ? memchr(s, ']', length) : NULL,
+		   *colon = memchr(bracket ? bracket : s, ':',
+			   length - (bracket ? (size_t)(bracket - s) : 0));
+	size_t i = colon ? (size_t)(colon - s) : length;
 
-	if (s[0] == '[') {
-		while (i < length && s[i] != ']')
-			i++;
-		if (i++ == length)
-			return false;
-	} else {
-		while (i < length && (isalnum((unsigned char)s[i]) || strchr(".-", s[i])))
-			i++;
-	}
-	if (i == 0)
+	if (!is_host_name(s, i) && !is_bracketed_address(s, i))
 		return false;
 	if (i == length)
 		return true;
@@ -171,6 +197,9 @@ int reference_canonicalise(const char *text, char **ret)
 	if (domain == strlen(DEFAULT_DOMAIN) && memcmp(domain_name, DEFAULT_DOMAIN, domain) == 0 &&
 		!memchr(text + path, '/', path_length))
 		prefix = DEFAULT_PATH;
+	/* As the engine counts it, which adds the prefix first. */
+	if (strlen(prefix) + path_length > PATH_LENGTH_MAX)
+		return -EINVAL;
 	if (digest)
 		*ret = xasprintf("%.*s/%s%.*s@%s", (int)domain, domain_name, prefix,
 			(int)path_length, text + path, digest);

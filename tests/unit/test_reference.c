@@ -49,6 +49,8 @@ static void test_canonical_form(void **state)
 		{ "alpine:3.20@" DIGEST, "docker.io/library/alpine@" DIGEST },
 		{ "host:5000/x:1@" DIGEST, "host:5000/x@" DIGEST },
 		{ "x@sha512:" HEX HEX, "docker.io/library/x@sha512:" HEX HEX },
+		{ "x@a1.b+c:" HEX32, "docker.io/library/x@a1.b+c:" HEX32 },
+		{ "a-b.c/x", "a-b.c/x:latest" },
 		{ "a-b--c_d__e.f", "docker.io/library/a-b--c_d__e.f:latest" },
 		{ "x:_1.-A", "docker.io/library/x:_1.-A" },
 		{ "x:" X128, "docker.io/library/x:" X128 },
@@ -112,6 +114,19 @@ static void test_what_is_no_reference(void **state)
 		"host:port/x",
 		"host:/x",
 		"http://host/x",
+		"../x",
+		".a/x",
+		"a./x",
+		"a..b/x",
+		"-a.b/x",
+		"a-.b/x",
+		"[::1/x",
+		"[:\x1b]/x",
+		"[]:5000/x",
+		"x@.:" HEX,
+		"x@a..b:" HEX,
+		"x@a.:" HEX,
+		"x@5:" HEX,
 		"<none>:<none>",
 		"<none>@<none>",
 		HEX,
@@ -136,6 +151,14 @@ static void test_a_path_has_at_most_255_characters(void **state)
 	path[256] = '\0';
 	assert_int_equal(reference_canonicalise(path, &canonical), -EINVAL);
 	path[255] = '\0';
+	path[1] = '/';
+	assert_int_equal(reference_canonicalise(path, &canonical), 0);
+	/* "library/" counts. */
+	path[1] = 'a';
+	path[248] = '\0';
+	assert_int_equal(reference_canonicalise(path, &canonical), -EINVAL);
+	path[247] = '\0';
+	free(canonical);
 	assert_int_equal(reference_canonicalise(path, &canonical), 0);
 }
 
