@@ -232,8 +232,9 @@ int parse_time(const char *text, nsec_t *ret)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd";
 	struct tm tm = {}, back;
-	nsec_t fraction, offset, time;
+	nsec_t fraction, offset;
 	time_t seconds;
+	__int128 time;
 
 	for (size_t i = 0; form[i]; i++) {
 		char c = form[i];
@@ -257,11 +258,11 @@ int parse_time(const char *text, nsec_t *ret)
 	if (tm.tm_mon < 0 || tm.tm_mon > 11 || back.tm_mday != tm.tm_mday || tm.tm_hour > 23 ||
 		tm.tm_min > 59 || tm.tm_sec > 60)
 		return -EINVAL;
-	if (__builtin_mul_overflow((nsec_t)seconds, NSEC_PER_SEC, &time) ||
-		__builtin_add_overflow(time, fraction, &time) ||
-		__builtin_sub_overflow(time, offset, &time))
+	/* The whole has to fit, whatever its parts do. */
+	time = (__int128)seconds * NSEC_PER_SEC + fraction - offset;
+	if (time < INT64_MIN || time > INT64_MAX)
 		return -ERANGE;
-	*ret = time;
+	*ret = (nsec_t)time;
 	return 0;
 }
 

@@ -261,6 +261,8 @@ static void test_times_parse(void **state)
 		{ "2026-11-23t22:31:47z", 0, 1795473107 * SECOND },
 		{ "2024-02-29T00:00:00Z", 0, 1709164800 * SECOND },
 		{ "2262-04-11T23:47:16.854775807Z", 0, NSEC_MAX },
+		{ "2262-04-12T01:47:16.854775807+02:00", 0, NSEC_MAX },
+		{ "1677-09-21T00:12:43.145224192Z", 0, INT64_MIN },
 	};
 
 	check_times(parse_time, cases, ARRAY_SIZE(cases));
