@@ -276,16 +276,17 @@ int decode_containers(
 		const char *id = json_text(item, "Id"), *image = json_text(item, "Image");
 		const char *image_id = json_text(item, "ImageID");
 
-		if (!id || (!image && !image_id)) {
-			error_set(error, "container %zu: %s is missing", i + 1,
-				id ? "ImageID" : "Id");
+		if (image_id && image_id_normalise(image_id, &record->image_id) < 0)
+			record->image_id = NULL;
+		/* One that holds no image that we can tell would leave its image unprotected. */
+		if (!id || (!image && !record->image_id)) {
+			error_set(error, "container %zu: %s is missing%s", i + 1,
+				id ? "ImageID" : "Id", id && image_id ? " or none" : "");
 			return -EBADMSG;
 		}
 		record->id = xstrdup(id);
 		record->image_text = image ? xstrdup(image) : NULL;
 		record->removing = streq(json_text(item, "State"), "removing");
-		if (image_id && image_id_normalise(image_id, &record->image_id) < 0)
-			record->image_id = NULL;
 	}
 	*ret = records;
 	records = (struct container_records){};
