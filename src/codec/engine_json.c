@@ -193,6 +193,20 @@ int decode_podman_removal(const char *data, size_t length, struct removal *ret, 
 	return 0;
 }
 
+/* The longest message of an error, in bytes. */
+#define MESSAGE_MAX 300
+
+/* No character is cut in two. */
+static char *shorten(const char *text, size_t length)
+{
+	size_t end = MIN(length, (size_t)MESSAGE_MAX);
+
+	if (end < length)
+		for (size_t i = 0; i < 3 && ((unsigned char)text[end] & 0xc0) == 0x80; i++)
+			end--;
+	return xstrndup(text, end);
+}
+
 char *decode_message(const char *data, size_t length)
 {
 	_cleanup_json_ struct json_object *object = NULL;
@@ -201,7 +215,7 @@ char *decode_message(const char *data, size_t length)
 
 	if (json_read(data, length, json_type_object, &object, NULL) == 0)
 		text = json_text(object, "message");
-	message = text ? xstrndup(text, 300) : xstrndup(data, MIN(length, (size_t)300));
+	message = text ? shorten(text, strlen(text)) : shorten(data, length);
 	for (char *c = message; *c; c++)
 		if ((unsigned char)*c < ' ')
 			*c = ' ';

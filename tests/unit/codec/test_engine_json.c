@@ -291,6 +291,25 @@ static void test_messages_are_shortened(void **state)
 	assert_int_equal(strlen(from_json), 300);
 }
 
+static void test_no_character_is_cut_in_two(void **state)
+{
+	_cleanup_free_ char *body = xcalloc(400, 1), *json = NULL, *message = NULL,
+			    *from_json = NULL;
+
+	memset(body, 'x', 298);
+	strcat(body, "…y");
+	message = decode_message(body, strlen(body));
+	assert_int_equal(strlen(message), 298);
+	json = xasprintf("{\"message\":\"%s\"}", body);
+	from_json = decode_message(json, strlen(json));
+	assert_int_equal(strlen(from_json), 298);
+	/* What is no UTF-8 is not eaten up. */
+	memset(body, 0x80, 399);
+	free(message);
+	message = decode_message(body, 399);
+	assert_int_equal(strlen(message), 297);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_recorded_messages),
 		cmocka_unit_test(test_messages_of_others),
 		cmocka_unit_test(test_messages_are_shortened),
+		cmocka_unit_test(test_no_character_is_cut_in_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
