@@ -32,6 +32,14 @@ static int parse_unix(const char *path, struct engine_address *ret, struct error
 	return 0;
 }
 
+static bool has_controls(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 /* "host", "host:port", "[::1]:port", and perhaps a path behind which a proxy has the engine. */
 static int parse_tcp(const char *scheme, const char *address, bool tls, struct engine_address *ret,
 	struct error *error)
@@ -42,7 +50,7 @@ static int parse_tcp(const char *scheme, const char *address, bool tls, struct e
 	const char *port = tls ? "2376" : "2375";
 	_cleanup_free_ char *path = xstrdup(address + strlen(host));
 
-	if (!*host || colon == host || strpbrk(address, "@ ?#")) {
+	if (!*host || colon == host || strpbrk(address, "@ ?#") || has_controls(address)) {
 		error_set(error, "%s://%s: not a host and a port", scheme, address);
 		return -EINVAL;
 	}

@@ -76,6 +76,8 @@ static void test_what_is_no_address(void **state)
 	assert_refused("tcp://h?x", "tcp://h?x: not a host and a port");
 	assert_refused("tcp://h/a?x", "tcp://h/a?x: not a host and a port");
 	assert_refused("tcp://h h", "tcp://h h: not a host and a port");
+	assert_refused("tcp://a\nb:80", NULL);
+	assert_refused("tcp://a/\x7f", NULL);
 	assert_refused("tcp://h:", "tcp://h:: not a port: ");
 	assert_refused("tcp://h:port", "tcp://h:port: not a port: port");
 	assert_refused("tcp://h:-1", "tcp://h:-1: not a port: -1");
