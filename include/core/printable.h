@@ -13,6 +13,8 @@ char *printable_escape(const char *text) _warn_unused_;
 /* The same for lines: \n and \t stay. The caller frees. */
 char *printable_escape_lines(const char *text) _warn_unused_;
 
+bool printable_is_utf8(const char *text);
+
 /* The columns that an escaped text takes. */
 size_t printable_columns(const char *text);
 

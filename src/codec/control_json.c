@@ -6,6 +6,7 @@
 
 #include "codec/json.h"
 #include "core/explain.h"
+#include "core/printable.h"
 #include "core/units.h"
 
 /* Takes the value over. */
@@ -39,9 +40,12 @@ static void append(struct json_object *array, struct json_object *value)
 		abort();
 }
 
+/* One that is no UTF-8, which JSON has to be, shows its bytes. */
 static struct json_object *new_text(const char *text)
 {
-	struct json_object *object = text ? json_object_new_string(text) : NULL;
+	_cleanup_free_ char *escaped =
+		text && !printable_is_utf8(text) ? printable_escape(text) : NULL;
+	struct json_object *object = text ? json_object_new_string(escaped ? escaped : text) : NULL;
 
 	if (text && !object)
 		abort();

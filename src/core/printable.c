@@ -91,6 +91,16 @@ char *printable_escape_lines(const char *text)
 	return escape(text, "\n\t");
 }
 
+bool printable_is_utf8(const char *text)
+{
+	uint32_t c;
+	size_t length = 1;
+
+	for (; *text && length > 0; text += length)
+		length = decode(text, &c);
+	return length > 0;
+}
+
 static size_t columns_of(uint32_t c)
 {
 	static const struct range combining[] = {

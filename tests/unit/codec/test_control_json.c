@@ -18,6 +18,11 @@ static void test_messages_are_escaped(void **state)
 		"{\"message\":\"no \\\"such\\\"\\nimage\"}\n");
 }
 
+static void test_bytes_that_are_no_text_are_shown(void **state)
+{
+	assert_json(encode_message("no \xff\xc3, ü"), "{\"message\":\"no \\\\xff\\\\xc3, ü\"}\n");
+}
+
 static void test_what_is_not_known_is_null(void **state)
 {
 	struct control_status status = { .state = "waiting", .host = "unix:///s" };
@@ -110,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages_are_escaped),
+		cmocka_unit_test(test_bytes_that_are_no_text_are_shown),
 		cmocka_unit_test(test_what_is_not_known_is_null),
 		cmocka_unit_test(test_a_collection),
 		cmocka_unit_test(test_pauses),
