@@ -54,7 +54,10 @@ int control_listen_tcp(
 /* Drops all calls, the socket's file as well. NULL is fine. */
 void control_destroy(struct control *control);
 
-/* What stands for the * in the route's path, percent-decoded. Good as long as the call. */
+/*
+ * What stands for the * in the route's path, percent-decoded: UTF-8, as all that calls tell of an
+ * address. Good as long as the call.
+ */
 const char *control_rest(const struct control_call *call);
 
 /* A parameter of the query, percent-decoded; NULL if it is missing. Good as long as the call. */

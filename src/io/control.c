@@ -15,6 +15,7 @@
 
 #include "codec/control_json.h"
 #include "codec/listen_address.h"
+#include "core/printable.h"
 #include "io/files.h"
 #include "io/log.h"
 
@@ -163,7 +164,7 @@ static struct control_call *call_new(struct control *control, struct evhttp_requ
 	return call;
 }
 
-/* Decodes %XX; NULL for a text that a NUL would cut short. */
+/* Decodes %XX; NULL for what is no text: no UTF-8, or a NUL would cut it short. */
 static char *decode(const char *text)
 {
 	size_t length;
@@ -171,10 +172,29 @@ static char *decode(const char *text)
 
 	if (!decoded)
 		abort();
-	if (strlen(decoded) == length)
+	if (strlen(decoded) == length && printable_is_utf8(decoded))
 		copy = xstrdup(decoded);
 	free(decoded);
 	return copy;
+}
+
+static bool has_texts(const struct evkeyvalq *query)
+{
+	const struct evkeyval *pair;
+
+	TAILQ_FOREACH(pair, query, next)
+	if (!printable_is_utf8(pair->value))
+		return false;
+	return true;
+}
+
+/* Decodes the parameters. Returns false where that makes no sense. */
+static bool read_query(struct control_call *call, const struct evhttp_uri *uri)
+{
+	const char *query = evhttp_uri_get_query(uri);
+
+	return !query ||
+		(evhttp_parse_query_str(query, &call->query) == 0 && has_texts(&call->query));
 }
 
 static void on_request(struct evhttp_request *request, void *userdata)
@@ -182,12 +202,11 @@ static void on_request(struct evhttp_request *request, void *userdata)
 	struct control *control = userdata;
 	struct control_call *call = call_new(control, request);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-	const char *path = uri ? evhttp_uri_get_path(uri) : NULL, *rest,
-		   *query = uri ? evhttp_uri_get_query(uri) : NULL;
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL, *rest;
 	const char *method = method_name(evhttp_request_get_command(request));
 	bool known = false;
 
-	if (!path || (query && evhttp_parse_query_str(query, &call->query) < 0)) {
+	if (!path || !read_query(call, uri)) {
 		control_fail(call, HTTP_BADREQUEST, "this address makes no sense");
 		return;
 	}
@@ -203,7 +222,7 @@ static void on_request(struct evhttp_request *request, void *userdata)
 		if (call->rest)
 			route->handle(control->userdata, call);
 		else
-			control_fail(call, HTTP_BADREQUEST, "a NUL in the address");
+			control_fail(call, HTTP_BADREQUEST, "the address is no text");
 		return;
 	}
 	log_debug("control: no route for %s", path);

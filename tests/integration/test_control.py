@@ -319,7 +319,8 @@ def test_a_pause_ends_by_itself_and_with_the_daemon(watch: Watch, engine: Engine
     ("GET", "/v2/status", 404), ("GET", "/v1/status/", 404),
     ("POST", "/v1/status", 405), ("DELETE", "/v1/images", 405), ("GET", "/v1/gc", 405),
     ("PUT", "/v1/track", 405), ("PATCH", "/v1/plan", 405), ("OPTIONS", "/v1/status", 405),
-    ("GET", "/v1/images/a%00b", 400), ("POST", "/v1/pause?for=soon", 400),
+    ("GET", "/v1/images/a%00b", 400), ("GET", "/v1/images/a%ffb", 400),
+    ("POST", "/v1/pause?for=%ff", 400), ("POST", "/v1/pause?for=soon", 400),
     ("POST", "/v1/pause?for=0", 400), ("POST", "/v1/pause?for=-1h", 400),
     ("POST", "/v1/pause?for=", 400),
 ])
