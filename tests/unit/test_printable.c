@@ -28,7 +28,17 @@ static void test_what_a_terminal_would_act_on_is_escaped(void **state)
 		_cleanup_free_ char *escaped = printable_escape(cases[i].text);
 
 		assert_string_equal(escaped, cases[i].escaped);
+		assert_true(printable_is_utf8(escaped));
 	}
+}
+
+static void test_what_is_utf8(void **state)
+{
+	assert_true(printable_is_utf8(""));
+	assert_true(printable_is_utf8("a\033\n größer … 漢字 🐳\xc2\x9b"));
+	assert_false(printable_is_utf8("x\xe2\x80"));
+	assert_false(printable_is_utf8("\xff"));
+	assert_false(printable_is_utf8("x\xed\xa0\x80y"));
 }
 
 static void test_lines_keep_their_ends(void **state)
@@ -84,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_a_terminal_would_act_on_is_escaped),
+		cmocka_unit_test(test_what_is_utf8),
 		cmocka_unit_test(test_lines_keep_their_ends),
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_a_cut_text_has_at_most_that_many_columns),
