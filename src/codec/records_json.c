@@ -275,13 +275,16 @@ int decode_containers(
 		struct container_record *record = array_push(&records);
 		const char *id = json_text(item, "Id"), *image = json_text(item, "Image");
 		const char *image_id = json_text(item, "ImageID");
+		bool has_id = image_id && *image_id;
 
-		if (image_id && image_id_normalise(image_id, &record->image_id) < 0)
-			record->image_id = NULL;
-		/* One that holds no image that we can tell would leave its image unprotected. */
-		if (!id || (!image && !record->image_id)) {
-			error_set(error, "container %zu: %s is missing%s", i + 1,
-				id ? "ImageID" : "Id", id && image_id ? " or none" : "");
+		if (!id || (!image && !has_id)) {
+			error_set(error, "container %zu: %s is missing", i + 1,
+				id ? "ImageID" : "Id");
+			return -EBADMSG;
+		}
+		/* As one that is not there it would leave its image unprotected. */
+		if (has_id && image_id_normalise(image_id, &record->image_id) < 0) {
+			error_set(error, "container %zu: ImageID is no image ID", i + 1);
 			return -EBADMSG;
 		}
 		record->id = xstrdup(id);

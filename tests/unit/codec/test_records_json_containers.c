@@ -109,7 +109,10 @@ static void test_b32_one_bad_container_spoils_the_list(void **state)
 			"container 2: ImageID is missing" },
 		{ "[{\"Id\":\"a\",\"Image\":5,\"ImageID\":null}]",
 			"container 1: ImageID is missing" },
-		{ "[{\"Id\":\"a\",\"ImageID\":\"x\"}]", "container 1: ImageID is missing or none" },
+		{ "[{\"Id\":\"a\",\"ImageID\":\"x\"}]", "container 1: ImageID is no image ID" },
+		{ "[{\"Id\":\"a\",\"Image\":\"x\",\"ImageID\":\"" HEX "0\"}]",
+			"container 1: ImageID is no image ID" },
+		{ "[{\"Id\":\"a\",\"ImageID\":\"\"}]", "container 1: ImageID is missing" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
