@@ -127,6 +127,7 @@ struct image *inventory_resolve(const struct inventory *inventory, const char *t
 struct container *inventory_put_container(
 	struct inventory *inventory, const char *id, const char *image_id);
 void inventory_remove_container(struct inventory *inventory, const char *id);
+/* One whose image the engine does not say holds what it held before, or what its text names now. */
 void inventory_replace_containers(
 	struct inventory *inventory, const struct container_record *records, size_t count);
 struct container *inventory_find_container(const struct inventory *inventory, const char *id);

@@ -501,10 +501,15 @@ void inventory_replace_containers(
 		container->listed = false;
 	for (size_t i = 0; i < count; i++) {
 		const char *image_id = records[i].image_id;
+		const struct image *named;
 
 		container = inventory_find_container(inventory, records[i].id);
 		if (!image_id && container)
 			image_id = container->image_id;
+		if (!image_id && records[i].image_text) {
+			named = inventory_resolve(inventory, records[i].image_text);
+			image_id = named ? named->id : NULL;
+		}
 		inventory_put_container(inventory, records[i].id, image_id)->listed = true;
 	}
 	HASH_ITER (hh, inventory->containers, container, next)

@@ -293,15 +293,19 @@ static void test_replace_containers(void **state)
 		{ .id = (char[]){ "1" } },
 		{ .id = (char[]){ "3" }, .image_id = y->id },
 		{ .id = (char[]){ "4" } },
+		/* Nor which image that is: the one of that name, rather than none. */
+		{ .id = (char[]){ "5" }, .image_text = y->id },
+		{ .id = (char[]){ "6" }, .image_text = (char[]){ "gone:1" } },
 	};
 
 	inventory_put_container(inventory, "1", x->id);
 	inventory_put_container(inventory, "2", x->id);
 	inventory_replace_containers(inventory, list, ARRAY_SIZE(list));
 	assert_int_equal(x->containers, 1);
-	assert_int_equal(y->containers, 1);
+	assert_int_equal(y->containers, 2);
 	assert_null(inventory_find_container(inventory, "2"));
 	assert_null(inventory_find_container(inventory, "4")->image_id);
+	assert_null(inventory_find_container(inventory, "6")->image_id);
 }
 
 /* B26: x's history has two readings; y's, which has one, tells which of them is right. */

@@ -86,7 +86,7 @@ static void test_status_is_one_line(void **state)
 	service_status("Watching tcp://h (Docker 29.7.2): 12 of 40 images managed");
 	assert_received("STATUS=Watching tcp://h (Docker 29.7.2): 12 of 40 images managed");
 	service_status("evil\nREADY=1\n");
-	assert_received("STATUS=evil READY=1 ");
+	assert_received("STATUS=evil\\x0aREADY=1\\x0a");
 	service_status("100%s");
 	assert_received("STATUS=100%s");
 	service_status("");
