@@ -146,3 +146,11 @@ void engine_cancel(struct engine_call *call);
  */
 struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
 	http_data_fn data, http_done_fn done, void *userdata);
+
+/* Whether the stream tells what was before only after a while, and lists are ahead of it: podman.
+ */
+bool engine_tells_past_late(const struct engine *engine);
+
+/* Where it does: the events since that time that it has by now, and then the end. */
+struct http_call *engine_open_past_events(
+	struct engine *engine, nsec_t since, http_data_fn data, http_done_fn done, void *userdata);

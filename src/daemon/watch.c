@@ -210,6 +210,7 @@ static void expect(struct watch *watch, const struct question *question)
 		is_image_id(question->name) || !engine_tells_beginnings(watch->engine))
 		return;
 	expected.name = xstrdup(question->name);
+	expected.is_use = false; /* that is told now */
 	questions_add(&watch->expected, &expected);
 	late_expect(&watch->late);
 }

@@ -661,13 +661,13 @@ struct engine_call *engine_remove(
 		decode_removal_answer, fn, userdata);
 }
 
-struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
-	http_data_fn data, http_done_fn done, void *userdata)
+static struct http_call *open_events(struct engine *engine, nsec_t since, const char *more,
+	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
 {
 	_cleanup_free_ char *filters = http_escape(event_filters);
 	_cleanup_free_ char *path =
-		xasprintf("/v%s/events?filters=%s&since=%lld.%09lld", engine->api_text, filters,
-			(long long)(since / NSEC_PER_SEC), (long long)(since % NSEC_PER_SEC));
+		xasprintf("/v%s/events?filters=%s&since=%lld.%09lld%s", engine->api_text, filters,
+			(long long)(since / NSEC_PER_SEC), (long long)(since % NSEC_PER_SEC), more);
 	struct http_request request = {
 		.method = "GET",
 		.path = path,
@@ -680,4 +680,21 @@ struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_h
 	};
 
 	return http_start(engine->http, &engine->server, &request);
+}
+
+struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
+	http_data_fn data, http_done_fn done, void *userdata)
+{
+	return open_events(engine, since, "", header, data, done, userdata);
+}
+
+bool engine_tells_past_late(const struct engine *engine)
+{
+	return engine->version.is_podman;
+}
+
+struct http_call *engine_open_past_events(
+	struct engine *engine, nsec_t since, http_data_fn data, http_done_fn done, void *userdata)
+{
+	return open_events(engine, since, "&stream=false", NULL, data, done, userdata);
 }

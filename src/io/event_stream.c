@@ -23,7 +23,7 @@
 
 enum stream_state {
 	STREAM_AWAY, /* a retry is due */
-	STREAM_CONNECTING, /* engine_connect(), then the subscription */
+	STREAM_CONNECTING, /* engine_connect(), perhaps the past, then the subscription */
 	STREAM_WATCHING,
 	STREAM_REOPENING, /* closed under our hands, a new one is due or on its way */
 	STREAM_RESUMING, /* open again, waiting for the last event to come back */
@@ -37,10 +37,11 @@ struct event_stream {
 
 	enum stream_state state;
 	struct engine_call *connect;
-	struct http_call *http_call;
+	struct http_call *http_call, *past_call;
 	struct event *timer;
 	struct path_watch *socket_watch;
 	struct lines lines;
+	nsec_t since; /* while the past is asked for: what from */
 	nsec_t last; /* time of the last event seen; 0: none */
 	nsec_t known; /* all that happened until then has come; 0: nothing has */
 	nsec_t opened; /* when the present stream was asked for, by CLOCK_BOOTTIME */
@@ -71,6 +72,7 @@ static void close_stream(struct event_stream *stream)
 {
 	engine_cancel(TAKE_PTR(stream->connect));
 	http_cancel(TAKE_PTR(stream->http_call));
+	http_cancel(TAKE_PTR(stream->past_call));
 	evtimer_del(stream->timer);
 	lines_reset(&stream->lines);
 }
@@ -169,18 +171,27 @@ static bool check_resumed(struct event_stream *stream, const struct engine_event
 	return true;
 }
 
-static void take_line(struct event_stream *stream, const char *line, size_t length)
+static int read_event(
+	struct event_stream *stream, const char *line, size_t length, struct engine_event *ret)
 {
-	_cleanup_(engine_event_finish) struct engine_event event = {};
 	_cleanup_error_ struct error error = {};
-	bool again = stream->state == STREAM_RESUMING;
+	int r = decode_event(line, length, ret, &error);
 
-	if (decode_event(line, length, &event, &error) < 0) {
+	if (r < 0) {
 		stream->counters.malformed++;
 		/* Never the line itself: commands in it can hold secrets. */
 		log_debug("skipped a malformed event of %zu bytes: %s", length, error.message);
-		return;
 	}
+	return r;
+}
+
+static void take_line(struct event_stream *stream, const char *line, size_t length)
+{
+	_cleanup_(engine_event_finish) struct engine_event event = {};
+	bool again = stream->state == STREAM_RESUMING;
+
+	if (read_event(stream, line, length, &event) < 0)
+		return;
 	if (!check_resumed(stream, &event))
 		return;
 	stream->counters.kinds[event.kind] += !again;
@@ -206,22 +217,26 @@ static void on_data(void *userdata, const char *data, size_t size)
 	stream->counters.too_long = stream->lines.skipped;
 }
 
+static char *describe_end(const struct http_answer *answer)
+{
+	_cleanup_free_ char *text = decode_message(answer->body, answer->length);
+
+	if (answer->error < 0)
+		return xasprintf("GET /events: %s", answer->message);
+	if (answer->status >= 300)
+		return xasprintf("GET /events: %d %s", answer->status, text);
+	return xasprintf("GET /events: the stream was closed");
+}
+
 static void on_done(void *userdata, const struct http_answer *answer)
 {
 	struct event_stream *stream = userdata;
-	_cleanup_free_ char *text = NULL, *why = NULL;
+	_cleanup_free_ char *why = describe_end(answer);
 	bool was_open = stream->state == STREAM_WATCHING || stream->state == STREAM_RESUMING, stale;
 
 	stream->http_call = NULL;
 	if (stream->state == STREAM_WATCHING)
 		stream->handler.broken(stream->userdata);
-	text = decode_message(answer->body, answer->length);
-	if (answer->error < 0)
-		why = xasprintf("GET /events: %s", answer->message);
-	else if (answer->status >= 300)
-		why = xasprintf("GET /events: %d %s", answer->status, text);
-	else
-		why = xasprintf("GET /events: the stream was closed");
 	if (!was_open) {
 		go_away(stream, why);
 		return;
@@ -248,6 +263,45 @@ static void open_stream(struct event_stream *stream, nsec_t since)
 		engine_open_events(stream->engine, since, on_header, on_data, on_done, stream);
 }
 
+/* The stream will tell this as well, later: twice is harmless. */
+static void on_past_data(void *userdata, const char *data, size_t size)
+{
+	struct event_stream *stream = userdata;
+	struct http_call *call = stream->past_call;
+	const char *line;
+	size_t length;
+
+	timer_arm(stream->timer, engine_connect_timeout(stream->engine));
+	lines_feed(&stream->lines, data, size);
+	while (stream->past_call == call && (line = lines_next(&stream->lines, &length))) {
+		_cleanup_(engine_event_finish) struct engine_event event = {};
+
+		if (read_event(stream, line, length, &event) == 0 && event.kind != EVENT_OTHER)
+			stream->handler.event(stream->userdata, &event);
+	}
+}
+
+static void on_past_done(void *userdata, const struct http_answer *answer)
+{
+	struct event_stream *stream = userdata;
+	_cleanup_free_ char *why = describe_end(answer);
+
+	stream->past_call = NULL;
+	if (answer->error < 0 || answer->status >= 300)
+		go_away(stream, why);
+	else
+		open_stream(stream, stream->since);
+}
+
+/* What happened while nobody watched must be known before anything is listed and removed. */
+static void ask_past(struct event_stream *stream)
+{
+	lines_reset(&stream->lines);
+	timer_arm(stream->timer, engine_connect_timeout(stream->engine));
+	stream->past_call = engine_open_past_events(
+		stream->engine, stream->since, on_past_data, on_past_done, stream);
+}
+
 static void on_connected(void *userdata, struct engine_answer *answer)
 {
 	struct event_stream *stream = userdata;
@@ -257,9 +311,12 @@ static void on_connected(void *userdata, struct engine_answer *answer)
 		go_away(stream, answer->message);
 		return;
 	}
-	open_stream(stream,
-		stream->handler.connected(stream->userdata,
-			stream->known > 0 ? stream->known + is_stuck(stream) : 0));
+	stream->since = stream->handler.connected(
+		stream->userdata, stream->known > 0 ? stream->known + is_stuck(stream) : 0);
+	if (engine_tells_past_late(stream->engine))
+		ask_past(stream);
+	else
+		open_stream(stream, stream->since);
 }
 
 static void connect_engine(struct event_stream *stream)
@@ -273,7 +330,7 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 {
 	struct event_stream *stream = userdata;
 
-	if (stream->http_call && stream->state != STREAM_RESUMING)
+	if (stream->past_call || (stream->http_call && stream->state != STREAM_RESUMING))
 		go_away(stream, "GET /events: no answer");
 	else if (stream->state == STREAM_REOPENING && stream->last > 0 && !is_stuck(stream))
 		open_stream(stream, stream->last);

@@ -382,6 +382,8 @@ class ScriptedEngine:
         if not self.filters_events:
             accepts = EventFilter("")
         log = self.log
+        if not request.flag("stream") and "stream" in request.query:  # podman's
+            until = time.time_ns()
         subscription = log.subscribe(accepts, since, until)
 
         def lines() -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ import faults
 from daemon import Daemon
 from images import MB, Image, image
 from real_engine import RealEngine
-from scenes import event_time, offered
+from scenes import event_time, offered, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -144,3 +145,59 @@ def test_b14_podman_tells_a_pull_when_it_begins(watch: Watch, real: RealEngine) 
     assert told - begin < end - told
     daemon.wait_cache(lambda cache: made.id in cache.ids, "the image")
     assert daemon.stop().origin(made.id) == "pulled"
+
+
+def test_b4_podman_what_is_told_once_is_one_use(watch: Watch, podman: ScriptedEngine) -> None:
+    """Also where lists look for it again, and its time lies ahead, as after a clock was set."""
+    daemon = watch(podman)
+    app = pulled(podman, "app")
+    daemon.fence()
+    clock, podman.log.clock = podman.log.clock, lambda: time.time_ns() + 3600 * 10**9
+    tell(podman, "pull", app.reference)
+    podman.log.clock = clock
+    daemon.fence()
+    podman.forget_requests()
+    when = daemon.control.get(f"/v1/images/{app.id}")["last_used"]
+    daemon.wait(lambda: len(podman.requests("GET", "/images/json")) >= 2, "two lists")
+    daemon.fence()
+    assert daemon.control.get(f"/v1/images/{app.id}")["last_used"] == when
+
+
+def test_b10_podman_what_happened_meanwhile_is_asked_for_before_anything_goes(
+        watch: Watch, podman: ScriptedEngine) -> None:
+    """Its stream tells the past when it comes to that: here, never."""
+    daemon = watch(podman, {"grace": "1h"})
+    ran, idle = pulled(podman, "ran"), pulled(podman, "idle")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(2 * 3600)
+    when = used(podman, ran.reference)
+
+    def silent(exchange: Any) -> None:
+        if "stream" in exchange.request.query:
+            exchange.wire.send(exchange.handle())
+        else:
+            faults.stream_silent()(exchange)
+
+    podman.script("GET", "/events", silent)
+    daemon.configure({"gc": {"max_unused": "1ms"}})
+    daemon.start().wait_watching()
+    daemon.wait(lambda: present(podman, ran, idle) == [True, False], "the removal of the idle one")
+    assert daemon.stop().last_used(ran.id) == when
+
+
+@pytest.mark.parametrize("fault", [faults.reply(500, {"message": "no events"}), faults.close(),
+                                   faults.stream_silent()], ids=["500", "closed", "silent"])
+def test_b10_podman_without_its_past_nothing_goes(watch: Watch, podman: ScriptedEngine,
+                                                  fault: faults.Fault) -> None:
+    daemon = watch(podman)
+    app = pulled(podman, "app")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(2 * 3600)
+    podman.script("GET", "/events", lambda exchange: (
+        fault if "stream" in exchange.request.query else faults.delay(0))(exchange), times=2)
+    daemon.configure({"gc": {"max_unused": "1ms"}})
+    daemon.start().wait_log("^warning: no engine at .*: GET /events: ")
+    assert present(podman, app) == [True]
+    daemon.wait(lambda: present(podman, app) == [False], "recovery", within=30)
