@@ -210,21 +210,43 @@ static const char *parse_fraction(const char *text, nsec_t *ret)
 	return text;
 }
 
+/* Whether the text begins like the form, in which d is any digit. T may be t or a space. */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form; form++, text++) {
+		bool fits = *form == 'd' ? isdigit((unsigned char)*text) : *text == *form;
+
+		if (!fits && !(*form == 'T' && (*text == 't' || *text == ' ')))
+			return false;
+	}
+	return true;
+}
+
+static int read_digits(const char *digits, size_t count)
+{
+	int value = 0;
+
+	for (size_t i = 0; i < count; i++)
+		value = value * 10 + (digits[i] - '0');
+	return value;
+}
+
 /* Reads "Z" or "+01:00" to the end of the text. */
 static int parse_offset(const char *text, nsec_t *ret)
 {
-	int hours, minutes, length = 0;
-	char sign;
+	int hours, minutes;
 
 	if (streq(text, "Z") || streq(text, "z")) {
 		*ret = 0;
 		return 0;
 	}
-	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &length) != 3 || text[length] ||
-		length != 6 || (sign != '+' && sign != '-') || hours > 23 || minutes > 59 ||
-		hours < 0 || minutes < 0)
+	if ((*text != '+' && *text != '-') || !has_form(text + 1, "dd:dd") || text[6])
 		return -EINVAL;
-	*ret = (sign == '-' ? -1 : 1) * (nsec_t)(hours * 60 + minutes) * 60 * NSEC_PER_SEC;
+	hours = read_digits(text + 1, 2);
+	minutes = read_digits(text + 4, 2);
+	if (hours > 23 || minutes > 59)
+		return -EINVAL;
+	*ret = (*text == '-' ? -1 : 1) * (nsec_t)(hours * 60 + minutes) * 60 * NSEC_PER_SEC;
 	return 0;
 }
 
@@ -236,19 +258,14 @@ int parse_time(const char *text, nsec_t *ret)
 	time_t seconds;
 	__int128 time;
 
-	for (size_t i = 0; form[i]; i++) {
-		char c = form[i];
-
-		if (c == 'd' ? !isdigit((unsigned char)text[i])
-			     : text[i] != c && !(c == 'T' && (text[i] == 't' || text[i] == ' ')))
-			return -EINVAL;
-	}
-	tm.tm_year = atoi(text) - 1900;
-	tm.tm_mon = atoi(text + 5) - 1;
-	tm.tm_mday = atoi(text + 8);
-	tm.tm_hour = atoi(text + 11);
-	tm.tm_min = atoi(text + 14);
-	tm.tm_sec = atoi(text + 17);
+	if (!has_form(text, form))
+		return -EINVAL;
+	tm.tm_year = read_digits(text, 4) - 1900;
+	tm.tm_mon = read_digits(text + 5, 2) - 1;
+	tm.tm_mday = read_digits(text + 8, 2);
+	tm.tm_hour = read_digits(text + 11, 2);
+	tm.tm_min = read_digits(text + 14, 2);
+	tm.tm_sec = read_digits(text + 17, 2);
 	text = parse_fraction(text + sizeof(form) - 1, &fraction);
 	if (!text || parse_offset(text, &offset) < 0)
 		return -EINVAL;
