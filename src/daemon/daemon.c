@@ -53,6 +53,7 @@ struct daemon {
 	char *away; /* why there is no engine */
 	char *config_problem; /* of the last reload */
 	char *status; /* as told last */
+	bool is_unwritten; /* the table of --once --dry-run */
 	int exit_code;
 };
 
@@ -392,7 +393,9 @@ static void on_cycle_planned(void *userdata, const struct plan *plan)
 	if (daemon->options.once && daemon->settings.dry_run) {
 		table = explain_table(plan);
 		fputs(table, stdout);
-		fflush(stdout);
+		daemon->is_unwritten = fflush(stdout) != 0;
+		if (daemon->is_unwritten)
+			log_error("cannot write what would be removed: %s", strerror(errno));
 	} else {
 		report_removals(plan);
 	}
@@ -410,7 +413,8 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 	if (!daemon->greeted)
 		greet(daemon);
 	if (daemon->options.once)
-		stop(daemon, outcome->result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+		stop(daemon,
+			outcome->result < 0 || daemon->is_unwritten ? EXIT_FAILURE : EXIT_SUCCESS);
 	else if (outcome->result < 0)
 		schedule_failed(daemon->schedule);
 	else

@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cache import Cache, format_time, parse_time
 from control_client import ControlClient
@@ -184,11 +184,12 @@ class Daemon:
             self.notify.pid = self._process.pid
         return self
 
-    def run(self, *arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 30,
+            stdout: int | IO[str] = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         """Runs it to its end: `--once`, `--check-config` …"""
-        return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, env=self.environment, cwd="/", timeout=timeout,
-                              check=False)
+        return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=stdout,
+                              stderr=subprocess.PIPE, text=True, env=self.environment, cwd="/",
+                              timeout=timeout, check=False)
 
     def once(self, *more: str) -> str:
         """`--once`, which has to succeed; returns what it said."""

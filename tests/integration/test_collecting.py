@@ -359,6 +359,14 @@ def test_once_collects_once_saves_and_ends(watch: Watch, engine: Engine) -> None
     assert daemon.cache().ids == {images[2].id}
 
 
+def test_b40_a_plan_that_cannot_be_written_is_an_error(
+        daemon: Callable[..., Daemon], scripted: ScriptedEngine) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = daemon(scripted).run("--foreground", "--once", "--dry-run", stdout=full)
+    assert done.returncode == 1
+    assert "cannot write what would be removed: No space left on device" in done.stderr
+
+
 @pytest.mark.needs("usage")
 def test_b34_b40_once_as_a_dry_run_prints_the_plan(watch: Watch, engine: Engine) -> None:
     """As a table, and changes neither engine nor cache file; then it happens as it was said."""
