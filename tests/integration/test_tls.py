@@ -241,9 +241,11 @@ def test_tls_where_there_is_none_is_told(
     assert "the engine does not speak TLS at this address (" in done.stderr
 
 
-def test_verification_needs_an_authority(daemon: MakeDaemon, directory: Path) -> None:
+def test_verification_needs_an_authority(
+        daemon: MakeDaemon, scripted_engine: Callable[..., ScriptedEngine], directory: Path) -> None:
     """As with docker itself: DOCKER_TLS_VERIFY without a ca.pem is no trust in everybody."""
-    made = daemon(f"tcp://{ADDRESS}:2376", environment={
+    engine = scripted_engine(tcp=True)
+    made = daemon(engine, host=engine.tcp_host, environment={
         "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(directory)})
     done = made.run("--foreground", "--once")
     assert done.returncode == 69
