@@ -56,7 +56,7 @@ static int parse_tcp(const char *scheme, const char *address, bool tls, struct e
 	}
 	if (colon &&
 		(!colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-			strlen(colon + 1) > 5 || atoi(colon + 1) > 65535)) {
+			strlen(colon + 1) > 5 || strtoul(colon + 1, NULL, 10) > 65535)) {
 		error_set(error, "%s://%s: not a port: %s", scheme, address, colon + 1);
 		return -EINVAL;
 	}

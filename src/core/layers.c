@@ -68,9 +68,10 @@ static struct layer *find_or_add(struct layers *layers, struct layer *parent, co
 /* Whether it is news that the layer's total lies within these bounds. */
 static bool narrow(struct layer *layer, struct bounds bounds)
 {
-	struct bounds total = { MAX(layer->total.lower, bounds.lower),
-		MIN(layer->total.upper, bounds.upper) };
+	struct bounds total = layer->total;
 
+	total.lower = MAX(total.lower, bounds.lower);
+	total.upper = MIN(total.upper, bounds.upper);
 	if (layer->disputed ||
 		(total.lower == layer->total.lower && total.upper == layer->total.upper))
 		return false;
@@ -143,7 +144,9 @@ struct bounds layers_reclaim(const struct layer *top)
 
 	for (size_t users = 1; stop && stop->images + stop->images_above == users;)
 		stop = stop->parent;
-	return stop == top ? (struct bounds){} : layers_between(top, stop);
+	if (stop == top)
+		return (struct bounds){};
+	return layers_between(top, stop);
 }
 
 static bool is_known(const struct layer *layer)
@@ -200,7 +203,7 @@ static int reading_init(struct reading *reading, struct layer *top, const struct
 	if (depth == 0 || count < depth || (count + 1) * (depth + 1) > WAYS_MAX)
 		return -EBADMSG;
 	*reading = (struct reading){ .depth = depth, .history = history };
-	reading->chain = xcalloc(depth, sizeof(*reading->chain));
+	reading->chain = xcalloc(depth, sizeof(struct layer *));
 	for (struct layer *layer = top; layer; layer = layer->parent)
 		reading->chain[--depth] = layer;
 	reading->sums = xcalloc(count + 1, sizeof(*reading->sums));
@@ -230,14 +233,8 @@ static bool can_be(const struct reading *reading, size_t entry, size_t layer)
 	return sum >= there->total.lower && sum <= there->total.upper;
 }
 
-/* With or without regard to what other images say. False if there is no way at all. */
-static bool read_history(struct reading *reading, bool alone)
+static void read_from_begin(struct reading *reading)
 {
-	size_t ways = (reading->history->count + 1) * (reading->depth + 1);
-
-	reading->alone = alone;
-	memset(reading->from_begin, 0, ways * sizeof(bool));
-	memset(reading->to_end, 0, ways * sizeof(bool));
 	reading->from_begin[way(reading, 0, 0)] = true;
 	for (size_t i = 0; i < reading->history->count; i++)
 		for (size_t j = 0; j <= MIN(i, reading->depth); j++) {
@@ -248,6 +245,10 @@ static bool read_history(struct reading *reading, bool alone)
 			if (j < reading->depth && can_be(reading, i, j))
 				reading->from_begin[way(reading, i + 1, j + 1)] = true;
 		}
+}
+
+static void read_to_end(struct reading *reading)
+{
 	reading->to_end[way(reading, reading->history->count, reading->depth)] = true;
 	for (size_t i = reading->history->count; i-- > 0;)
 		for (size_t j = 0; j <= MIN(i, reading->depth); j++)
@@ -256,6 +257,18 @@ static bool read_history(struct reading *reading, bool alone)
 					reading->to_end[way(reading, i + 1, j)]) ||
 				(j < reading->depth && can_be(reading, i, j) &&
 					reading->to_end[way(reading, i + 1, j + 1)]);
+}
+
+/* With or without regard to what other images say. False if there is no way at all. */
+static bool read_history(struct reading *reading, bool alone)
+{
+	size_t ways = (reading->history->count + 1) * (reading->depth + 1);
+
+	reading->alone = alone;
+	memset(reading->from_begin, 0, ways * sizeof(bool));
+	memset(reading->to_end, 0, ways * sizeof(bool));
+	read_from_begin(reading);
+	read_to_end(reading);
 	return reading->to_end[way(reading, 0, 0)];
 }
 

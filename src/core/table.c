@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/table.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/printable.h"
@@ -150,33 +151,42 @@ static void add_cell(struct strings *parts, const struct table_column *column, c
 		column->right || last ? 0 : padding, "");
 }
 
+/* Row 0 is the titles. */
+static void add_row(struct strings *parts, const struct table *table, const struct layout *layout,
+	size_t row, bool colour)
+{
+	size_t last = 0;
+	bool first = true;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		last = layout->widths[i] > 0 ? i : last;
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct table_column *column = &table->columns[i];
+		const struct table_cell *cell =
+			row > 0 ? &table->cells.items[(row - 1) * table->column_count + i] : NULL;
+		const char *style = cell ? colours[cell->style] : BOLD;
+
+		if (layout->widths[i] == 0)
+			continue;
+		add_cell(parts, column, cell ? cell->text : column->title, colour ? style : NULL,
+			layout->widths[i], first, i == last);
+		first = false;
+	}
+	strings_add(parts, "\n");
+}
+
 char *table_format(const struct table *table, size_t width, bool colour)
 {
 	_cleanup_strings_ struct strings parts = {};
-	struct layout layout = measure(table);
-	size_t rows = table->cells.count / MAX(table->column_count, (size_t)1), last = 0;
+	struct layout layout;
+	size_t rows;
 
+	assert(table->column_count > 0);
+	layout = measure(table);
+	rows = table->cells.count / table->column_count;
 	if (width > 0)
 		fit(table, &layout, width);
-	for (size_t i = 0; i < table->column_count; i++)
-		last = layout.widths[i] > 0 ? i : last;
-	for (size_t row = table->titles ? 0 : 1; row <= rows; row++) {
-		bool first = true;
-
-		for (size_t i = 0; i < table->column_count; i++) {
-			const struct table_column *column = &table->columns[i];
-			const struct table_cell *cell = row > 0
-				? &table->cells.items[(row - 1) * table->column_count + i]
-				: NULL;
-			const char *style = cell ? colours[cell->style] : BOLD;
-
-			if (layout.widths[i] == 0)
-				continue;
-			add_cell(&parts, column, cell ? cell->text : column->title,
-				colour ? style : NULL, layout.widths[i], first, i == last);
-			first = false;
-		}
-		strings_add(&parts, "\n");
-	}
+	for (size_t row = table->titles ? 0 : 1; row <= rows; row++)
+		add_row(&parts, table, &layout, row, colour);
 	return strings_join(&parts, "");
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/prune.h"
 
+#include <assert.h>
+
 #include "daemon/report.h"
 #include "io/log.h"
 
@@ -76,6 +78,7 @@ struct prune *prune_start(struct engine *engine, const struct cache_plan *plan,
 {
 	struct prune *prune = xcalloc(1, sizeof(*prune));
 
+	assert(prune_is_needed(plan));
 	*prune = (struct prune){
 		.engine = engine,
 		.limits = *limits,
