@@ -196,8 +196,10 @@ static int run(struct command_line *line, struct settings *settings, const char 
 
 	if (!line->foreground && !line->options.once && !is_service(line)) {
 		/* A reload must find it from the root folder. */
-		if (line->config)
-			line->config = config = path_absolute(line->config);
+		if (line->config) {
+			config = path_absolute(line->config);
+			line->config = config;
+		}
 		line->detach = detach_start(&code);
 		if (!line->detach)
 			return code;

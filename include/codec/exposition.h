@@ -34,7 +34,7 @@ struct metric_label {
 
 /* The labels of one sample, ended by one without a name: LABELS({ "origin", "pulled" }). */
 #define LABELS(...) ((const struct metric_label[]){ __VA_ARGS__, {} })
-#define NO_LABELS ((const struct metric_label[]){ {} })
+#define NO_LABELS ((const struct metric_label[]){ { NULL, NULL } })
 
 /* How often something took so long. */
 struct duration_histogram {

@@ -18,6 +18,8 @@
 #define _warn_unused_ __attribute__((warn_unused_result))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define _unused_ __attribute__((unused))
+#define _never_null_ __attribute__((returns_nonnull))
+#define _allocates_ __attribute__((malloc)) _never_null_
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -28,6 +30,15 @@
 		__typeof__(p) _p = *_pp;   \
 		*_pp = NULL;               \
 		_p;                        \
+	})
+
+/* The same for what a struct owns: it is {} afterwards. */
+#define TAKE_STRUCT(s)                     \
+	({                                 \
+		__typeof__(s) *_sp = &(s); \
+		__typeof__(s) _s = *_sp;   \
+		*_sp = (__typeof__(s)){};  \
+		_s;                        \
 	})
 
 #define MIN(a, b)                                  \
@@ -66,12 +77,12 @@ static inline void freep(void *p)
 }
 
 /* As malloc(3) and its kin; they abort instead of returning NULL. The caller frees. */
-void *xcalloc(size_t count, size_t size) _warn_unused_;
-void *xreallocarray(void *p, size_t count, size_t size) _warn_unused_;
-char *xstrdup(const char *s) _warn_unused_;
-char *xstrndup(const char *s, size_t max) _warn_unused_;
-char *xasprintf(const char *format, ...) _printf_(1, 2) _warn_unused_;
-char *xvasprintf(const char *format, va_list args) _printf_(1, 0) _warn_unused_;
+void *xcalloc(size_t count, size_t size) _allocates_ _warn_unused_;
+void *xreallocarray(void *p, size_t count, size_t size) _never_null_ _warn_unused_;
+char *xstrdup(const char *s) _allocates_ _warn_unused_;
+char *xstrndup(const char *s, size_t max) _allocates_ _warn_unused_;
+char *xasprintf(const char *format, ...) _printf_(1, 2) _allocates_ _warn_unused_;
+char *xvasprintf(const char *format, va_list args) _printf_(1, 0) _allocates_ _warn_unused_;
 
 /* strcmp(3) that takes NULL, which sorts first. */
 int compare_strings(const char *a, const char *b);

@@ -45,11 +45,12 @@ struct control *control_create(
 int control_listen(struct control *control, const char *path, struct error *error) _warn_unused_;
 
 /*
- * Listens on a TCP address as listen_address_parse() takes it. Returns 0, or -errno with *error.
+ * Listens on a TCP address, text as listen_address_parse() takes it. Returns 0, or -errno with
+ * *error.
  * Nobody is asked who they are: for routes that tell what everybody may know.
  */
 int control_listen_tcp(
-	struct control *control, const char *address, struct error *error) _warn_unused_;
+	struct control *control, const char *text, struct error *error) _warn_unused_;
 
 /* Drops all calls, the socket's file as well. NULL is fine. */
 void control_destroy(struct control *control);

@@ -131,8 +131,7 @@ static int read_entry(struct json_object *object, struct ledger *ledger, struct 
 	entry->tracked = tracked;
 	entry->forgotten = forgotten;
 	entry->named = entry->named || references.count > 0 || named;
-	entry->references = references;
-	references = (struct strings){};
+	entry->references = TAKE_STRUCT(references);
 	return 0;
 }
 
@@ -342,13 +341,13 @@ static struct json_object *encode_entries(
 	const struct ledger *ledger, const struct inventory *inventory, const struct policy *policy)
 {
 	size_t count = HASH_COUNT(ledger->entries), i = 0;
-	_cleanup_free_ struct ledger_entry **sorted = xcalloc(count, sizeof(*sorted));
+	_cleanup_free_ struct ledger_entry **sorted = xcalloc(count, sizeof(struct ledger_entry *));
 	struct json_object *array = json_object_new_array();
 	struct ledger_entry *entry, *next;
 
 	HASH_ITER (hh, ledger->entries, entry, next)
 		sorted[i++] = entry;
-	qsort(sorted, count, sizeof(*sorted), compare_entries);
+	qsort(sorted, count, sizeof(struct ledger_entry *), compare_entries);
 	for (i = 0; i < count; i++)
 		append(array, encode_entry(sorted[i], inventory, policy));
 	return array;

@@ -144,8 +144,7 @@ static int read_list(struct json_object *array,
 			return r;
 		}
 	}
-	*ret = records;
-	records = (struct image_records){};
+	*ret = TAKE_STRUCT(records);
 	return 0;
 }
 
@@ -169,7 +168,7 @@ int decode_image_sizes(
 	const char *data, size_t length, struct image_records *ret, struct error *error)
 {
 	_cleanup_json_ struct json_object *object = NULL;
-	struct json_object *images;
+	struct json_object *images = NULL;
 	int r = json_read(data, length, json_type_object, &object, error);
 
 	if (r == 0)
@@ -232,8 +231,7 @@ int decode_image(const char *data, size_t length, struct image_record *ret, stru
 			json_member(object, "Config", json_type_object), &record.labels, error);
 	if (r < 0)
 		return r;
-	*ret = record;
-	record = (struct image_record){};
+	*ret = TAKE_STRUCT(record);
 	return 0;
 }
 
@@ -256,8 +254,7 @@ int decode_history(const char *data, size_t length, struct history *ret, struct 
 		}
 		*array_push(&history) = (uint64_t)size;
 	}
-	*ret = history;
-	history = (struct history){};
+	*ret = TAKE_STRUCT(history);
 	return 0;
 }
 
@@ -291,8 +288,7 @@ int decode_containers(
 		record->image_text = image ? xstrdup(image) : NULL;
 		record->removing = streq(json_text(item, "State"), "removing");
 	}
-	*ret = records;
-	records = (struct container_records){};
+	*ret = TAKE_STRUCT(records);
 	return 0;
 }
 
@@ -315,7 +311,6 @@ int decode_container(
 		return -EBADMSG;
 	}
 	record.id = xstrdup(id);
-	*ret = record;
-	record = (struct container_record){};
+	*ret = TAKE_STRUCT(record);
 	return 0;
 }

@@ -262,8 +262,7 @@ int settings_parse(const char *file, const char *text, struct settings *ret, str
 	}
 	if (errors->count > before)
 		return -EINVAL;
-	*ret = settings;
-	settings = (struct settings){};
+	*ret = TAKE_STRUCT(settings);
 	return 0;
 }
 

@@ -293,11 +293,12 @@ static void print_duration(nsec_t duration, FILE *out)
 static void print_amount(struct amount amount, FILE *out)
 {
 	static const char *const units[] = { "", "kB", "MB", "GB", "TB" };
-	char share[FORMAT_MAX];
 	uint64_t size = amount.bytes;
 	size_t i = 0;
 
 	if (amount.share > 0) {
+		char share[FORMAT_MAX];
+
 		fprintf(out, "\"%s\"", format_amount(amount, share));
 		return;
 	}

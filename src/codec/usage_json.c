@@ -107,8 +107,8 @@ int decode_usage_beside_cache(
 	const char *data, size_t length, struct usage *ret, struct error *error)
 {
 	_cleanup_json_ struct json_object *object = NULL;
-	struct sizes images, cache;
-	struct usage usage;
+	struct sizes images = {}, cache = {};
+	struct usage usage = {};
 	int r = json_read(data, length, json_type_object, &object, error);
 
 	if (r == 0)
@@ -173,15 +173,14 @@ int decode_build_cache(
 		r = read_record(json_object_array_get_idx(records, i), &cache, error);
 	if (r < 0)
 		return r;
-	*ret = cache;
-	cache = (struct build_cache){};
+	*ret = TAKE_STRUCT(cache);
 	return 0;
 }
 
 int decode_pruned(const char *data, size_t length, struct pruned *ret, struct error *error)
 {
 	_cleanup_json_ struct json_object *object = NULL;
-	struct json_object *records;
+	struct json_object *records = NULL;
 	struct pruned pruned = {};
 	int r = json_read(data, length, json_type_object, &object, error);
 

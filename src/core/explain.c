@@ -17,14 +17,17 @@ static const char *plural(size_t count)
 /* "unused 3d4h of 28d", where there is a limit. */
 static void add_age(struct strings *parts, const struct plan_item *item)
 {
-	char unused[FORMAT_MAX], limit[FORMAT_MAX];
+	char unused[FORMAT_MAX];
 
 	format_duration(item->unused, unused);
-	if (item->max_unused > 0)
+	if (item->max_unused > 0) {
+		char limit[FORMAT_MAX];
+
 		strings_addf(
 			parts, "unused %s of %s", unused, format_duration(item->max_unused, limit));
-	else
+	} else {
 		strings_addf(parts, "unused %s", unused);
+	}
 }
 
 /* Usage above which it goes, with all gone that go before it. */

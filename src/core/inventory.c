@@ -101,12 +101,12 @@ static struct image *find_prefix(const struct inventory *inventory, const char *
 struct image *inventory_resolve(const struct inventory *inventory, const char *text)
 {
 	_cleanup_free_ char *id = NULL, *canonical = NULL;
-	struct image *image;
 
 	if (image_id_normalise(text, &id) == 0)
 		return inventory_find_image(inventory, id);
 	if (reference_canonicalise(text, &canonical) == 0) {
-		image = inventory_find_reference(inventory, canonical);
+		struct image *image = inventory_find_reference(inventory, canonical);
+
 		if (image)
 			return image;
 	}
@@ -208,11 +208,11 @@ void inventory_drop_reference(
 static void index_reference(struct inventory *inventory, struct image *image, const char *canonical)
 {
 	struct reference_entry *entry;
-	struct image *owner;
 
 	HASH_FIND_STR(inventory->references, canonical, entry);
 	if (entry) {
-		owner = entry->image;
+		struct image *owner = entry->image;
+
 		entry->image = image;
 		/* Its entry is another's now, so that just the name is dropped. */
 		if (owner != image)
@@ -316,12 +316,13 @@ struct bounds inventory_usage(const struct inventory *inventory)
 
 struct bounds inventory_reclaim(const struct inventory *inventory, const struct image *image)
 {
-	struct bounds reclaims = image_size_bounds(image), known;
+	struct bounds size = image_size_bounds(image), reclaims;
 
 	if (!inventory->counts_layers || !image->has_layers)
-		return reclaims;
-	known = layers_reclaim(image->top);
-	return (struct bounds){ known.lower, MIN(known.upper, reclaims.upper) };
+		return size;
+	reclaims = layers_reclaim(image->top);
+	reclaims.upper = MIN(reclaims.upper, size.upper);
+	return reclaims;
 }
 
 /* Nothing in layers is rarely true, and often what an engine says that has not counted. */

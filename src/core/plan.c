@@ -329,7 +329,8 @@ static struct bounds drop_layers(struct planner *planner, const struct image *im
 		layer = layer->parent;
 	if (layer != image->top)
 		freed = layers_between(image->top, layer);
-	return (struct bounds){ freed.lower, MIN(freed.upper, size.upper) };
+	freed.upper = MIN(freed.upper, size.upper);
+	return freed;
 }
 
 /* What depends on whom once the image is gone, and the steps of its build with it. */

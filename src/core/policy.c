@@ -44,9 +44,10 @@ struct limits policy_limits(const struct policy *policy, const struct space *spa
 		policy->has_target && (policy->target_total_size.share == 0 || space->known);
 	uint64_t target = has_target ? amount_of(policy->target_total_size, space->total) : max;
 
+	target = MIN(target, max);
 	return (struct limits){
 		.max_total_size = max,
-		.target_total_size = MIN(target, max),
+		.target_total_size = target,
 		.min_free_space = space->known ? limit_of(policy->min_free_space, space) : 0,
 	};
 }

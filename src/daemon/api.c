@@ -318,7 +318,6 @@ static char *find_socket(const char *configured)
 int api_listen(struct api *api, const char *configured, struct error *error)
 {
 	_cleanup_free_ char *path = find_socket(configured), *directory = NULL;
-	int r;
 
 	if (!path) {
 		error_set(error, "no place for it: set XDG_RUNTIME_DIR or control.socket");
@@ -326,7 +325,8 @@ int api_listen(struct api *api, const char *configured, struct error *error)
 	}
 	directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 	if (*directory) {
-		r = directory_make(directory);
+		int r = directory_make(directory);
+
 		if (r < 0) {
 			error_set(error, "%s: %s", directory, strerror(-r));
 			return r;

@@ -198,13 +198,14 @@ void apply_container(const struct apply *apply, const struct question *question,
 
 void apply_list(const struct apply *apply, const struct question *question, nsec_t now)
 {
-	const struct container *container;
 	const struct image *image;
 
 	if (question->kind == QUESTION_HISTORY)
 		return; /* asked for along with the list */
 	if (question->kind == QUESTION_CONTAINER) {
-		container = inventory_find_container(apply->inventory, question->name);
+		const struct container *container =
+			inventory_find_container(apply->inventory, question->name);
+
 		apply_container(apply, question, container ? container->image_id : NULL, now);
 		return;
 	}

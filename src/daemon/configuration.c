@@ -46,8 +46,7 @@ int configuration_load(const struct daemon_options *options, struct settings *re
 		strings_add(errors, error.message);
 		return -EINVAL;
 	}
-	*ret = settings;
-	settings = (struct settings){};
+	*ret = TAKE_STRUCT(settings);
 	*ret_name = TAKE_PTR(name);
 	return 0;
 }

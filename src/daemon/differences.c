@@ -26,7 +26,8 @@ static struct difference *add(struct differences *differences, const char *id, c
 {
 	struct difference *difference = array_push(differences);
 
-	*difference = (struct difference){ .id = xstrdup(id), .text = text };
+	difference->id = xstrdup(id);
+	difference->text = text;
 	return difference;
 }
 

@@ -41,8 +41,7 @@ void meter_take(struct meter *meter, struct engine_answer *answer)
 		inventory_learn_size(meter->inventory, &answer->images.items[i]);
 	meter->usage.known = answer->usage.known;
 	meter->usage.images = answer->usage.images;
-	meter->build_cache = answer->build_cache;
-	answer->build_cache = (struct build_cache){};
+	meter->build_cache = TAKE_STRUCT(answer->build_cache);
 	/* Where there is nothing, nothing is confirmed by it. */
 	meter->confirmed = meter->usage.images > 0 && compute_usage(meter, &computed) &&
 		computed == meter->usage.images;

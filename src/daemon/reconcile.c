@@ -193,8 +193,7 @@ static void on_images(void *userdata, struct engine_answer *answer)
 			answer->message);
 		return;
 	}
-	reconcile->images = answer->images;
-	answer->images = (struct image_records){};
+	reconcile->images = TAKE_STRUCT(answer->images);
 	reconcile->call = engine_list_containers(reconcile->engine, on_containers, reconcile);
 }
 

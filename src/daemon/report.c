@@ -209,7 +209,7 @@ void report_outcome(const struct collection_outcome *outcome)
 {
 	bool known = outcome->after.known || bounds_are_exact(&outcome->freed);
 	bool touched = outcome->removed > 0 || outcome->refused > 0;
-	char freed[FORMAT_MAX], used[FORMAT_MAX];
+	char bytes[FORMAT_MAX];
 	_cleanup_strings_ struct strings parts = {};
 	_cleanup_free_ char *text = NULL;
 
@@ -219,9 +219,9 @@ void report_outcome(const struct collection_outcome *outcome)
 	else
 		strings_add(&parts, "nothing removed");
 	if (known && outcome->removed > 0)
-		strings_addf(&parts, "%s freed", format_size(collection_freed(outcome), freed));
+		strings_addf(&parts, "%s freed", format_size(collection_freed(outcome), bytes));
 	if (outcome->after.known)
-		strings_addf(&parts, "%s used", format_size(outcome->after.images, used));
+		strings_addf(&parts, "%s used", format_size(outcome->after.images, bytes));
 	text = strings_join(&parts, ", ");
 	log_write(touched || outcome->asked_for ? LEVEL_INFO : LEVEL_DEBUG, NULL, 0,
 		"collection %s: %s", outcome->result < 0 ? "not finished" : "finished", text);

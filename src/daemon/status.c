@@ -33,24 +33,24 @@ static char *describe_usage(const struct status *status)
 {
 	const struct usage *usage = status->usage;
 	struct limits limits = policy_limits(&status->settings->policy, &usage->space);
-	char used[FORMAT_MAX], most[FORMAT_MAX], free[FORMAT_MAX], least[FORMAT_MAX];
+	char is[FORMAT_MAX], limit[FORMAT_MAX];
 	_cleanup_strings_ struct strings parts = {};
 
 	strings_add(&parts, "");
 	if (usage->known && limits.max_total_size > 0)
-		strings_addf(&parts, "%s of %s used", format_size(usage->images, used),
-			format_size(limits.max_total_size, most));
+		strings_addf(&parts, "%s of %s used", format_size(usage->images, is),
+			format_size(limits.max_total_size, limit));
 	else if (usage->known)
-		strings_addf(&parts, "%s used", format_size(usage->images, used));
+		strings_addf(&parts, "%s used", format_size(usage->images, is));
 	if (limits.min_free_space > 0)
-		strings_addf(&parts, "%s free (%s wanted)", format_size(usage->space.free, free),
-			format_size(limits.min_free_space, least));
+		strings_addf(&parts, "%s free (%s wanted)", format_size(usage->space.free, is),
+			format_size(limits.min_free_space, limit));
 	return strings_join(&parts, ", ");
 }
 
 static char *describe_mode(const struct status *status)
 {
-	char interval[FORMAT_MAX], until[FORMAT_MAX];
+	char time[FORMAT_MAX];
 
 	if (!status->settings->enabled)
 		return xstrdup("tracking only");
@@ -58,10 +58,10 @@ static char *describe_mode(const struct status *status)
 		return xstrdup("paused");
 	if (status->paused_until > 0)
 		return xasprintf(
-			"paused until %s", format_time_seconds(status->paused_until, until));
+			"paused until %s", format_time_seconds(status->paused_until, time));
 	return xasprintf("%s at least every %s",
 		status->settings->dry_run ? "dry run" : "collecting",
-		format_duration(status->settings->interval, interval));
+		format_duration(status->settings->interval, time));
 }
 
 static char *describe_engine(const struct status *status)
@@ -114,37 +114,39 @@ char *status_describe(const struct status *status)
 char *status_describe_limits(const struct settings *settings)
 {
 	const struct policy *policy = &settings->policy;
-	char unused[FORMAT_MAX], most[FORMAT_MAX], target[FORMAT_MAX], least[FORMAT_MAX],
-		grace[FORMAT_MAX], interval[FORMAT_MAX];
+	char limit[FORMAT_MAX], interval[FORMAT_MAX];
 	const char *of = policy->max_total_size.share > 0 ? " of the engine's file system" : "";
 	_cleanup_strings_ struct strings parts = {};
 	_cleanup_free_ char *joined = NULL;
 
 	if (policy->max_unused > 0)
 		strings_addf(&parts, "what is unused for more than %s",
-			format_duration(policy->max_unused, unused));
-	if (amount_is_set(policy->max_total_size))
+			format_duration(policy->max_unused, limit));
+	if (amount_is_set(policy->max_total_size)) {
+		char target[FORMAT_MAX];
+
 		strings_addf(&parts,
 			"what is least recently used while all images take more than %s%s%s%s",
-			format_amount(policy->max_total_size, most), of,
+			format_amount(policy->max_total_size, limit), of,
 			policy->has_target ? ", down to " : "",
 			policy->has_target ? format_amount(policy->target_total_size, target) : "");
+	}
 	if (amount_is_set(policy->min_free_space))
 		strings_addf(&parts,
 			"what is least recently used while less than %s is free on the engine's "
 			"file system",
-			format_amount(policy->min_free_space, least));
+			format_amount(policy->min_free_space, limit));
 	if (policy->cache_max_unused > 0)
 		strings_addf(&parts, "build cache that is unused for more than %s",
-			format_duration(policy->cache_max_unused, unused));
+			format_duration(policy->cache_max_unused, limit));
 	if (amount_is_set(policy->cache_max_total_size))
 		strings_addf(&parts, "build cache above %s",
-			format_amount(policy->cache_max_total_size, most));
+			format_amount(policy->cache_max_total_size, limit));
 	if (parts.count == 0)
 		strings_add(&parts, "nothing (no limit is set)");
 	joined = strings_join(&parts, ", and ");
 	return xasprintf("%s; nothing used within %s; looking every %s", joined,
-		format_duration(policy->grace, grace),
+		format_duration(policy->grace, limit),
 		format_duration(settings->interval, interval));
 }
 

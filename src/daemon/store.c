@@ -79,8 +79,6 @@ static int load(struct store *store, struct error *error)
 int store_open(struct store *store, const char *setting, bool keeps, struct event_base *base,
 	struct error *error)
 {
-	int r;
-
 	store->keeps = keeps;
 	store->timer = evtimer_new(base, on_timer, store);
 	if (!store->timer)
@@ -88,8 +86,8 @@ int store_open(struct store *store, const char *setting, bool keeps, struct even
 	cache_file_init(&store->file, setting);
 	if (keeps) {
 		_cleanup_error_ struct error why = {};
+		int r = cache_file_lock(&store->file, &why);
 
-		r = cache_file_lock(&store->file, &why);
 		if (r == -EBUSY) {
 			error_set(error, "%s", why.message);
 			return r;
@@ -189,7 +187,7 @@ static bool load_engine(struct store *store, const char *path, struct ledger *re
 
 /* Puts `next` in force, or nothing where that is NULL, and keeps what was there at `path`. */
 static void change_ledger(
-	struct store *store, const char *path, struct ledger *next, const char *engine_id)
+	struct store *store, const char *path, const struct ledger *next, const char *engine_id)
 {
 	const struct cache_file aside = { .path = (char *)path, .lock_fd = -1 };
 	_cleanup_error_ struct error error = {};

@@ -311,11 +311,8 @@ static void apply_again(struct watch *watch, bool images, bool containers)
 /* The question that is answered now. What its answer opens may be asked at once. */
 static struct question take_asked(struct watch *watch)
 {
-	struct question question = watch->asked;
-
-	watch->asked = (struct question){};
 	watch->ask = NULL;
-	return question;
+	return TAKE_STRUCT(watch->asked);
 }
 
 static void finish_question(struct watch *watch, struct question *question)

@@ -12,6 +12,7 @@ int api_version_parse(const char *text, struct api_version *ret)
 	struct api_version version;
 	int length = 0;
 
+	/* NOLINTNEXTLINE(cert-err34-c): three digits are never too large */
 	if (sscanf(text, "%3u.%3u%n", &version.major, &version.minor, &length) != 2 ||
 		text[length] || strspn(text, "0123456789.") != strlen(text))
 		return -EINVAL;

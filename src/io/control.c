@@ -74,13 +74,12 @@ static void on_gone(struct evhttp_connection *connection _unused_, void *userdat
 static void send_text(struct control_call *call, int status, const char *type, const char *text)
 {
 	struct evhttp_request *request = call->request;
-	struct evkeyvalq *headers;
-	struct evbuffer *buffer;
 
 	if (request) {
+		struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+		struct evbuffer *buffer = evhttp_request_get_output_buffer(request);
+
 		evhttp_connection_set_closecb(evhttp_request_get_connection(request), NULL, NULL);
-		headers = evhttp_request_get_output_headers(request);
-		buffer = evhttp_request_get_output_buffer(request);
 		if (evhttp_add_header(headers, "Content-Type", type) < 0 ||
 			evbuffer_add(buffer, text, strlen(text)) < 0)
 			abort();

@@ -252,8 +252,7 @@ int endpoint_find(
 	override_path(&endpoint.tls_key, settings->tls_key);
 	if (version)
 		endpoint.api_version = xstrdup(*version == 'v' ? version + 1 : version);
-	*ret = endpoint;
-	endpoint = (struct endpoint){};
+	*ret = TAKE_STRUCT(endpoint);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 
 #define LIST_MAX ((size_t)256 << 20)
 #define OBJECT_MAX ((size_t)16 << 20)
-#define BUSY_RETRY_MSEC 500
+#define BUSY_RETRY_MSEC 500L
 /* A list that is refused for longer is refused for another reason than an image that goes. */
 #define LIST_RETRIES_MAX (10 * NSEC_PER_SEC)
 

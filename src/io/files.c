@@ -9,7 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static void closep(int *fd)
+static void closep(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);

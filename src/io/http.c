@@ -65,8 +65,8 @@ static void collect_finished(struct http *http)
 static void on_socket_event(evutil_socket_t fd, short what, void *userdata)
 {
 	struct http *http = userdata;
-	int mask =
-		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) |
+		((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
 	int running;
 
 	curl_multi_socket_action(http->multi, fd, mask, &running);
@@ -148,6 +148,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *userdata)
 }
 
 /* The empty line ends the header; one of an interim answer (100) has no say. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_header(char *line, size_t size, size_t count, void *userdata)
 {
 	struct http_call *call = userdata;

@@ -20,7 +20,7 @@ void tls_set_up(CURL *easy, const struct http_server *server)
 	if (server->tls_ca) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, server->tls_ca);
 		/* Or everybody whom this system trusts could be the engine, too. */
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, (char *)NULL);
 	}
 	if (server->tls_cert)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, server->tls_cert);
