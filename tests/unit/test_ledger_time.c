@@ -291,8 +291,10 @@ static void test_b12_a_clock_set_back_takes_all_times_along(void **state)
 	start_clocks(w);
 	pass(w, HOUR, HOUR, HOUR);
 	newer = add(w, "y");
+	ledger_add_tracked(&w->ledger, xstrdup(A), w->now - HOUR, true);
 	pass(w, MINUTE - 365 * DAY, MINUTE, MINUTE);
 	assert_int_equal(w->ledger.unobserved, 0);
+	assert_nsec_equal(w->now - w->ledger.tracked.items[0].last_used, HOUR + MINUTE);
 	assert_nsec_equal(unused(w, older), HOUR + MINUTE);
 	assert_nsec_equal(unused(w, newer), MINUTE);
 	assert_true(older->last_used < newer->last_used && newer->last_used < w->now);

@@ -99,6 +99,17 @@ static void test_b26_the_steps_of_a_build_go_along(void **state)
 	assert_reclaims(w->plan.reclaims, 30 * MB, 30 * MB);
 }
 
+static void test_b26_a_step_out_of_sight_keeps_what_it_has(void **state)
+{
+	struct world *w = *state;
+
+	world_add(w, .name = "x", .tags = "x", .parent = "hidden", .layers = "a b", .size = 30 * MB,
+		.idle = DAY);
+	world_measure(w, 30 * MB);
+	assert_plan(w, "x=over-size");
+	assert_reclaims(w->plan.reclaims, 0, 30 * MB);
+}
+
 /* Layers of a random forest: each letter has its size wherever it is. */
 struct forest {
 	char layers[IMAGES][2 * DEPTH + 1]; /* separated by spaces */
@@ -222,6 +233,7 @@ int main(void)
 		layers_test(test_b26_an_engine_that_counts_otherwise_has_bounds),
 		layers_test(test_b26_a_size_that_is_not_known_is_no_size),
 		layers_test(test_b26_the_steps_of_a_build_go_along),
+		layers_test(test_b26_a_step_out_of_sight_keeps_what_it_has),
 		cmocka_unit_test(test_b24_b26_random_forests_against_brute_force),
 	};
 

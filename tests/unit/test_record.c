@@ -28,6 +28,25 @@ static void test_labels_copy_is_independent(void **state)
 	labels_finish(&copy);
 }
 
+static void test_labels_equal_by_keys_and_values(void **state)
+{
+	struct labels labels = {}, other = {};
+
+	assert_true(labels_equal(&labels, &other));
+	labels_add(&labels, "a", "1");
+	assert_false(labels_equal(&labels, &other));
+	labels_add(&other, "a", "2");
+	assert_false(labels_equal(&labels, &other));
+	labels_finish(&other);
+	labels_add(&other, "b", "1");
+	assert_false(labels_equal(&labels, &other));
+	labels_finish(&other);
+	labels_add(&other, "a", "1");
+	assert_true(labels_equal(&labels, &other));
+	labels_finish(&labels);
+	labels_finish(&other);
+}
+
 static void test_finish_takes_empty_and_half_built_records(void **state)
 {
 	struct image_record image = {};
@@ -51,6 +70,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_labels_are_found_by_key),
 		cmocka_unit_test(test_labels_copy_is_independent),
+		cmocka_unit_test(test_labels_equal_by_keys_and_values),
 		cmocka_unit_test(test_finish_takes_empty_and_half_built_records),
 	};
 

@@ -213,6 +213,21 @@ static void test_rules_by_id_and_digest(void **state)
 	assert_null(treat(w, "other").kept_by);
 }
 
+static void test_a_rule_by_the_begin_of_an_id(void **state)
+{
+	struct world *w = *state;
+	_cleanup_free_ char *begin = NULL;
+
+	world_add(w, .name = "x", .tags = "a");
+	world_add(w, .name = "y", .tags = "b");
+	begin = xasprintf("%.30s*", world_id("x"));
+	keep(w, begin);
+	assert_non_null(treat(w, "x").kept_by);
+	assert_null(treat(w, "y").kept_by);
+	keep(w, "sha256:*");
+	assert_non_null(treat(w, "y").kept_by);
+}
+
 static void test_a_name_pattern_does_not_match_the_nameless(void **state)
 {
 	struct world *w = *state;
@@ -259,6 +274,7 @@ int main(void)
 		world_test(test_rules_for_origins),
 		world_test(test_rules_by_label),
 		world_test(test_rules_by_id_and_digest),
+		world_test(test_a_rule_by_the_begin_of_an_id),
 		world_test(test_a_name_pattern_does_not_match_the_nameless),
 	};
 

@@ -45,6 +45,8 @@ static void test_durations_parse(void **state)
 		{ ".5s", 0, 500 * NSEC_PER_MSEC },
 		{ "1.s", 0, SECOND },
 		{ "0.000000001s", 0, 1 },
+		{ "1.0000000019s", 0, SECOND + 1 },
+		{ "0.00000000099999999999999999999999s", 0, 0 },
 		{ "1d12h", 0, 36 * HOUR },
 		{ "4w", 0, 4 * WEEK },
 		{ "1w1d1h1m1s1ms1us1ns", 0,
