@@ -510,17 +510,15 @@ static void on_differences(evutil_socket_t fd _unused_, short what _unused_, voi
 }
 
 /* What the inventory has and the ledger has not yet; at first, all of it is no news. */
-static struct strings find_new_images(const struct watch *watch)
+static void find_new_images(const struct watch *watch, struct strings *ret)
 {
 	struct image *image, *next;
-	struct strings ids = {};
 
 	if (!watch->loaded || watch->apply.ledger->met == 0)
-		return ids;
+		return;
 	HASH_ITER (hh, watch->apply.inventory->images, image, next)
 		if (!ledger_find(watch->apply.ledger, image->id))
-			strings_add(&ids, image->id);
-	return ids;
+			strings_add(ret, image->id);
 }
 
 static void tell_arrivals(struct watch *watch, const struct strings *ids)
@@ -549,7 +547,7 @@ static void on_listed(void *userdata)
 
 	watch->questions = (struct questions){};
 	watch->handler.listed(watch->userdata);
-	arrivals = find_new_images(watch);
+	find_new_images(watch, &arrivals);
 	watch->loaded = true;
 	watch->apply.digests_prove_pull = engine_has_graph_driver(watch->engine);
 	watch->apply.runs_tell_pulls = engine_tells_pulls_of_runs(watch->engine);
