@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from daemon import Daemon, end_leftovers
+from daemon import SANITIZED, Daemon, end_leftovers
 from engines import Engine
 from images import IDS
 from mounts import Mounts
@@ -45,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(what): not for engines that lack it (LACKS)")
     config.addinivalue_line("markers", "lacks(what): for no others")
+    config.addinivalue_line("markers", "uninstrumented(why): not with sanitizers in the binary")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,7 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves out, rather than skips, what needs an engine that was not asked for.
 
     With a fetched engine, also what needs none, since nothing there depends on the engine; and what
-    is marked `needs("…")` where that engine LACKS it, and `lacks("…")` where it does not.
+    is marked `needs("…")` where that engine LACKS it, and `lacks("…")` where it does not. With
+    sanitizers, what is marked `uninstrumented("why")`.
     """
     wanted = config.getoption("--engine")
     unwanted = NEEDS.get(wanted, set())
@@ -70,6 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needs, lacking = ({each for mark in item.iter_markers(name) for each in mark.args}
                           for name in ("needs", "lacks"))
         if (unwanted & needed or lacks & needs or lacking - lacks or
+                SANITIZED and item.get_closest_marker("uninstrumented") or
                 wanted in NAMES and not {"real", "secured", "engine", "restartable"} & needed):
             dropped.append(item)
     if dropped:

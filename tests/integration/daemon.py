@@ -26,6 +26,9 @@ from notify_socket import NotifySocket
 BINARY = Path(os.environ.get("DOCKERGCD",
                              Path(__file__).resolve().parents[2] / "build/dockergcd")).absolute()
 
+SANITIZED = "ASAN_OPTIONS" in os.environ
+"""Whether the binary has the sanitizers in it (tests/sanitize): what it frees it keeps for a while."""
+
 MARK = "DOCKERGCD_TEST"
 """In the environment of every process that a test starts, so that a detached one is found."""
 

@@ -17,7 +17,7 @@ import pytest
 
 import faults
 from cache import Cache
-from daemon import Daemon
+from daemon import SANITIZED, Daemon
 from engine_events import make_event
 from engines import Engine
 from faults import Relay
@@ -292,7 +292,8 @@ def test_b5_a_line_of_5_mib(daemon: MakeDaemon, engine: Engine) -> None:
     watching.wait_cache(is_used(image, when), "the use thereafter")
     engine.client.remove_container(container)
     nobody_noticed(watching)
-    if engine.kind == "scripted":  # whose list does not have the label
+    # Its list does not have the label. The sanitizer keeps what is freed.
+    if engine.kind == "scripted" and not SANITIZED:
         assert memory(watching) - before < 4 * 2**20
 
 
@@ -324,7 +325,8 @@ def test_b37_a_hundred_thousand_events_at_once(daemon: MakeDaemon,
     grown = memory(watching) - before
     print(f"{MANY} events read after {took:.1f} s, {grown / 2**20:.1f} MiB more in use")
     assert len(scripted.requests()) < 200
-    assert grown < 64 * 2**20
+    if not SANITIZED:
+        assert grown < 64 * 2**20
     nobody_noticed(watching)
     cache = watching.stop()
     assert cache.last_used(images[0].id) == when
