@@ -16,6 +16,7 @@ void list_model_remove(void *item, void *link);
 #define LIST_HEAD(name, type) struct type *
 #define LIST_ENTRY(type) struct type *
 #define TAILQ_INIT(head) list_model_init(head)
+#define TAILQ_FOREACH(item, head, link) LIST_FOREACH(item, head, link)
 #define LIST_INIT(head) list_model_init(head)
 #define LIST_FIRST(head) (list_model_first(head))
 #define LIST_FOREACH(item, head, link) \
