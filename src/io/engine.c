@@ -191,7 +191,7 @@ bool engine_tells_pulls_of_runs(const struct engine *engine)
 
 bool engine_tells_beginnings(const struct engine *engine)
 {
-	return engine->version.is_podman && atoi(engine->version.version) < 5;
+	return engine->version.is_podman && strtoul(engine->version.version, NULL, 10) < 5;
 }
 
 int engine_space(const struct engine *engine, struct space *ret, struct error *error)
