@@ -178,7 +178,7 @@ def test_resume_what_breaks_off_begins_anew_and_nothing_is_lost(
     last = used(real, app.reference)
     made.fence()
     relay.forget_requests()
-    assert relay.cut("GET */events?*") == 1
+    assert relay.cut("GET */events?*") >= 1  # and perhaps an idle one, of what was asked of the past
     when = used(real, other.reference)
     made.wait(lambda: relay.requests("GET */images/json*"), "a list")
     made.fence()
