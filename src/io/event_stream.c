@@ -68,6 +68,12 @@ static bool is_stuck(const struct event_stream *stream)
 	return stream->stale >= STALE_MAX;
 }
 
+/* An engine that tells the past late would be waited for in vain. */
+static bool can_resume(const struct event_stream *stream)
+{
+	return stream->last > 0 && !is_stuck(stream) && !engine_tells_past_late(stream->engine);
+}
+
 static void close_stream(struct event_stream *stream)
 {
 	engine_cancel(TAKE_PTR(stream->connect));
@@ -332,7 +338,7 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 
 	if (stream->past_call || (stream->http_call && stream->state != STREAM_RESUMING))
 		go_away(stream, "GET /events: no answer");
-	else if (stream->state == STREAM_REOPENING && stream->last > 0 && !is_stuck(stream))
+	else if (stream->state == STREAM_REOPENING && can_resume(stream))
 		open_stream(stream, stream->last);
 	else
 		connect_engine(stream);
