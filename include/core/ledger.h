@@ -59,6 +59,11 @@ struct ledger {
 	bool watched; /* somebody watches now */
 	nsec_t gap_end; /* the last such gap, for events replayed from within it */
 	nsec_t gap_length;
+	/*
+	 * When somebody began to watch after the clock was set back: events from before that come
+	 * with times by the clock as it was, and nobody knows what was watched since.
+	 */
+	nsec_t doubt_until;
 	struct ledger_entry *entries; /* uthash by ID */
 	ARRAY(struct tracked_reference) tracked;
 	uint64_t generation; /* goes up with each change worth saving */
@@ -81,8 +86,8 @@ void ledger_remove(struct ledger *ledger, const char *id);
 void ledger_drop_step(struct ledger *ledger, const struct image *image);
 
 /*
- * The image was used at `when`. Never lowers its time; the future is taken as now. Nothing happens
- * for an image without entry.
+ * The image was used at `when`. Never lowers its time; the future is taken as now, what is in doubt
+ * as when the doubt ended. Nothing happens for an image without entry.
  */
 void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now);
 

@@ -116,7 +116,7 @@ void ledger_touch(struct ledger *ledger, const char *id, nsec_t when, nsec_t now
 {
 	struct ledger_entry *entry = ledger_find(ledger, id);
 
-	when = MIN(when, now);
+	when = MIN(MAX(when, ledger->doubt_until), now);
 	if (!entry || when <= entry->last_used)
 		return;
 	entry->last_used = when;
@@ -239,6 +239,7 @@ static void move_times(struct ledger *ledger, nsec_t by)
 	for (size_t i = 0; i < ledger->tracked.count; i++)
 		ledger->tracked.items[i].last_used = moved(ledger->tracked.items[i].last_used, by);
 	ledger->gap_end = moved(ledger->gap_end, by);
+	ledger->doubt_until = moved(ledger->doubt_until, by);
 	ledger->generation++;
 }
 
@@ -265,6 +266,8 @@ void ledger_watch_begin(struct ledger *ledger, const struct clocks *now)
 		}
 		if (now->real > ledger->observed_until)
 			add_gap(ledger, now->real - ledger->observed_until, now->real);
+		if (change < 0)
+			ledger->doubt_until = now->real;
 	}
 	ledger->observed_until = now->real;
 	ledger->observed = *now;
@@ -303,12 +306,13 @@ void ledger_observe(struct ledger *ledger, const struct clocks *now)
 	change = clock_change(ledger, now);
 	ledger->observed = *now;
 	ledger->observed_until = now->real;
+	/* Before the gap is written down, whose end is by the clock as it is now. */
+	if (change < 0)
+		move_times(ledger, change);
 	if (asleep >= NSEC_PER_SEC)
 		add_gap(ledger, asleep, now->real);
 	if (change > 0)
 		add_gap(ledger, change, now->real);
-	else if (change < 0)
-		move_times(ledger, change);
 }
 
 nsec_t ledger_watched_since(

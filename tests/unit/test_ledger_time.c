@@ -330,6 +330,38 @@ static void test_b12_a_clock_set_back_while_nobody_watched(void **state)
 	assert_nsec_equal(unused(w, entry), 2 * HOUR);
 }
 
+/* A laptop wakes up, and its clock is put right: backwards. */
+static void test_b12_a_clock_set_back_during_sleep(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+
+	start_clocks(w);
+	pass(w, HOUR, HOUR, HOUR);
+	/* An event is on its way. */
+	pass(w, 2 * HOUR - 30 * MINUTE, 2 * HOUR, 0);
+	ledger_touch(&w->ledger, "x", w->now - HOUR, w->now);
+	assert_nsec_equal(unused(w, entry), 0);
+}
+
+static void test_b12_what_comes_again_after_a_clock_was_set_back_never_ages(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry = add(w, "x");
+	nsec_t when = w->now + MINUTE;
+
+	start_clocks(w);
+	pass(w, 10 * MINUTE, 10 * MINUTE, 10 * MINUTE);
+	pass(w, 2 * HOUR, 2 * HOUR, 0);
+	w->ledger.observed = (struct clocks){}; /* another process comes */
+	be_away(w, -HOUR);
+	/* It has the time of a clock that went on for two hours that nobody watched. */
+	ledger_touch(&w->ledger, "x", when, w->now);
+	assert_nsec_equal(unused(w, entry), 0);
+	watch(w, MINUTE);
+	assert_nsec_equal(unused(w, entry), MINUTE);
+}
+
 static void test_watched_since_a_point_in_time(void **state)
 {
 	struct world *w = *state;
@@ -441,6 +473,8 @@ int main(void)
 		time_test(test_b12_a_clock_set_back_takes_all_times_along),
 		time_test(test_b12_a_disciplined_clock_is_no_gap),
 		time_test(test_b12_a_clock_set_back_while_nobody_watched),
+		time_test(test_b12_a_clock_set_back_during_sleep),
+		time_test(test_b12_what_comes_again_after_a_clock_was_set_back_never_ages),
 		time_test(test_watched_since_a_point_in_time),
 		time_test(test_b9_adopted_images_keep_their_times_and_their_order),
 		time_test(test_b9_adopted_under_two_names_has_the_later_time),
