@@ -30,6 +30,7 @@ struct watch {
 
 	struct reconcile *reconcile;
 	bool loaded; /* there have been lists */
+	bool complete; /* with all that belongs to them: layers tell what stands on what */
 	bool reconcile_again; /* once more when it is through */
 	bool removing; /* see watch_set_removing() */
 	bool live; /* see watch_set_live() */
@@ -129,7 +130,7 @@ void watch_pause(struct watch *watch)
 	take_back(watch);
 	engine_cancel(TAKE_PTR(watch->containers));
 	drop_events(&watch->during_removal); /* they were applied as they came */
-	watch->reconcile_again = watch->removing = watch->loaded = false;
+	watch->reconcile_again = watch->removing = watch->loaded = watch->complete = false;
 }
 
 void watch_stop(struct watch *watch)
@@ -164,7 +165,7 @@ bool watch_is_loaded(const struct watch *watch)
 
 bool watch_is_settled(const struct watch *watch)
 {
-	return watch->live && watch->loaded && !reconcile_is_running(watch->reconcile) &&
+	return watch->live && watch->complete && !reconcile_is_running(watch->reconcile) &&
 		!watch->ask && !questions_wait(&watch->questions, watch->removing);
 }
 
@@ -549,6 +550,7 @@ static void on_listed(void *userdata)
 	watch->handler.listed(watch->userdata);
 	find_new_images(watch, &arrivals);
 	watch->loaded = true;
+	watch->complete = false;
 	watch->apply.digests_prove_pull = engine_has_graph_driver(watch->engine);
 	watch->apply.runs_tell_pulls = engine_tells_pulls_of_runs(watch->engine);
 	watch->apply.inventory->counts_layers = engine_has_graph_driver(watch->engine);
@@ -576,6 +578,7 @@ static void on_reconciled(void *userdata, int result, const char *why)
 		watch->handler.failed(watch->userdata, why);
 		return;
 	}
+	watch->complete = true;
 	if (watch->reconcile_again) {
 		watch_reconcile(watch);
 		return;
