@@ -359,10 +359,16 @@ static void on_container(void *userdata, struct engine_answer *answer)
 	struct question question = take_asked(watch);
 	bool found = answer->result == ENGINE_OK;
 
-	if (!found)
-		log_debug("what the user typed must do: %s", answer->message);
-	apply_container(&watch->apply, &question, found ? answer->container.image_id : NULL,
-		observe_now(watch->apply.ledger));
+	if (answer->result < 0) {
+		/* It may well be there, and hold an image. */
+		questions_add(&watch->questions, &question);
+		on_doubt(watch, answer->message);
+	} else {
+		if (!found)
+			log_debug("what the user typed must do: %s", answer->message);
+		apply_container(&watch->apply, &question, found ? answer->container.image_id : NULL,
+			observe_now(watch->apply.ledger));
+	}
 	finish_question(watch, &question);
 }
 
