@@ -22,6 +22,8 @@ struct apply_handler {
 	void (*arrived)(void *userdata, const struct image *image);
 	/* Images came or changed their names: disk usage may have grown. */
 	void (*grown)(void *userdata);
+	/* Whether an answer is awaited on whose name this is now; *ret_id if it is known which. */
+	bool (*is_awaited)(void *userdata, const char *canonical, const char **ret_id);
 };
 
 struct apply {

@@ -19,7 +19,7 @@ enum question_kind {
 struct question {
 	enum question_kind kind;
 	char *name;
-	char *text; /* a container's: what the user typed */
+	char *text; /* a container's: what the user typed; an image's: a tag that it has got */
 	bool is_use; /* the event counts as use */
 	bool has_origin; /* the event tells how the image came */
 	bool is_gone; /* the container was destroyed meanwhile */
@@ -47,6 +47,14 @@ void questions_add(struct questions *questions, struct question *question);
 bool questions_wait(const struct questions *questions, bool only_uses);
 /* Takes the oldest out, only_uses: the oldest that is a use. False if there is none. */
 bool questions_take(struct questions *questions, bool only_uses, struct question *ret);
+
+/*
+ * Whether the answer tells whose name this is now. *ret_id is the image that is known to have got
+ * it, NULL where only the engine knows.
+ */
+bool question_is_about(const struct question *question, const char *canonical, const char **ret_id);
+bool questions_are_about(
+	const struct questions *questions, const char *canonical, const char **ret_id);
 
 /* Drops what was asked of an image that is no use of it: it is known to be gone. */
 void questions_drop_image(struct questions *questions, const char *id);

@@ -18,15 +18,20 @@ static bool has_local_names_alone(const struct image *image)
 }
 
 /*
- * Whether the event tells how the image came. A pull that podman tells may be a mere run: it has
+ * Whether the event tells how the image came. A pull tells a name alone, which may be another
+ * image's by now: what was pulled has a digest. One that podman tells may be a mere run: it has
  * brought nothing that was there before, and no local name. While it cannot be told from what was
  * loaded, we rather keep.
  */
 static bool proves_origin(const struct apply *apply, const struct image *image,
 	const struct ledger_entry *entry, const struct question *question)
 {
-	if (!question->has_origin || question->origin != ORIGIN_PULLED || !apply->runs_tell_pulls)
+	if (!question->has_origin || question->origin != ORIGIN_PULLED)
 		return question->has_origin;
+	if (apply->digests_prove_pull && image->digests.count == 0)
+		return false;
+	if (!apply->runs_tell_pulls)
+		return true;
 	if (entry && question->when > entry->first_seen)
 		return false;
 	if (apply->unnamed_load > 0 && question->when > apply->unnamed_load)
@@ -120,16 +125,21 @@ void apply_image(const struct apply *apply, const struct question *question,
 	const struct image_record *record, nsec_t now)
 {
 	const struct image *image, *parent;
+	struct image *loser;
 
 	for (size_t i = 0; i < record->references.count; i++) {
 		const char *name = record->references.items[i];
-		struct image *loser = find_loser(apply, name, record->id);
 
+		loser = find_loser(apply, name, record->id);
 		if (!loser)
 			continue;
 		inventory_drop_reference(apply->inventory, loser, name);
 		note_loss(apply, loser);
 	}
+	/* It had a tag and has lost it again: so has the one that had it before. */
+	loser = question->text ? find_loser(apply, question->text, record->id) : NULL;
+	if (loser && !strings_contain(&record->references, question->text))
+		ask_image(apply, loser->id, (struct question){});
 	image = inventory_put_image(apply->inventory, record);
 	parent = image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
 	/* A step of a build that now has the next one on top is no image of its own any more. No
@@ -215,9 +225,12 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 }
 
 /* The image that a container we have not heard of holds, if the event leaves no doubt. */
-static char *find_container_image(const struct apply *apply, const struct engine_event *event)
+static char *find_container_image(
+	const struct apply *apply, const struct engine_event *event, nsec_t now)
 {
+	_cleanup_free_ char *canonical = NULL;
 	const struct image *image;
+	const char *awaited;
 	char *id;
 
 	if (image_id_normalise(event->image, &id) == 0)
@@ -225,7 +238,15 @@ static char *find_container_image(const struct apply *apply, const struct engine
 	if (event->kind != EVENT_CONTAINER_CREATE)
 		return NULL;
 	image = inventory_resolve(apply->inventory, event->image);
-	return image ? xstrdup(image->id) : NULL;
+	if (reference_canonicalise(event->image, &canonical) < 0 ||
+		!apply->handler.is_awaited(apply->userdata, canonical, &awaited))
+		return image ? xstrdup(image->id) : NULL;
+	if (awaited)
+		return xstrdup(awaited);
+	/* It may be this one, and the container gone before it can be asked. */
+	if (image)
+		ledger_touch(apply->ledger, image->id, event->time, now);
+	return NULL;
 }
 
 static void container_event(const struct apply *apply, const struct engine_event *event, nsec_t now)
@@ -239,7 +260,7 @@ static void container_event(const struct apply *apply, const struct engine_event
 		: inventory_take_departed(apply->inventory, event->actor);
 
 	if (!id)
-		id = find_container_image(apply, event);
+		id = find_container_image(apply, event, now);
 	if (is_gone)
 		inventory_remove_container(apply->inventory, event->actor);
 	else
@@ -314,10 +335,15 @@ static void image_event(const struct apply *apply, const struct engine_event *ev
 		image = NULL;
 	if (image && event->kind == EVENT_IMAGE_TAG)
 		move_tag(apply, image, event->name, now);
-	if (image)
+	if (image) {
 		note_image(apply, image, &question, now);
-	else
-		ask_named(apply, name, question);
+		return;
+	}
+	/* If it is gone by then, the tag is still no longer where it was. */
+	if (event->kind == EVENT_IMAGE_TAG &&
+		reference_canonicalise(event->name, &question.text) < 0)
+		question.text = NULL;
+	ask_named(apply, name, question);
 }
 
 void apply_event(const struct apply *apply, const struct engine_event *event, nsec_t now)

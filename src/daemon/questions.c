@@ -20,7 +20,11 @@ void questions_finish(struct questions *questions)
 
 bool question_equals(const struct question *a, const struct question *b)
 {
-	return a->kind == b->kind && streq(a->name, b->name);
+	/* Each tag that an image has got is another one's loss. */
+	bool same_tag =
+		a->kind != QUESTION_IMAGE || !a->text || !b->text || streq(a->text, b->text);
+
+	return a->kind == b->kind && streq(a->name, b->name) && same_tag;
 }
 
 void question_merge(struct question *question, struct question *again)
@@ -72,6 +76,29 @@ bool questions_take(struct questions *questions, bool only_uses, struct question
 		remove_at(questions, i);
 		return true;
 	}
+	return false;
+}
+
+bool question_is_about(const struct question *question, const char *canonical, const char **ret_id)
+{
+	bool is_tagged = streq(question->text, canonical);
+	/* A load tells no names: it may be any. */
+	bool is_loaded = question->has_origin && question->origin == ORIGIN_LOADED;
+
+	if (question->kind != QUESTION_IMAGE ||
+		!(is_tagged || is_loaded || streq(question->name, canonical)))
+		return false;
+	*ret_id = is_tagged ? question->name : NULL;
+	return true;
+}
+
+/* The last one that was raised knows best. */
+bool questions_are_about(
+	const struct questions *questions, const char *canonical, const char **ret_id)
+{
+	for (size_t i = questions->count; i > 0; i--)
+		if (question_is_about(&questions->items[i - 1], canonical, ret_id))
+			return true;
 	return false;
 }
 

@@ -59,6 +59,7 @@ static void on_open(void *userdata, struct question *question);
 static void on_doubt(void *userdata, const char *why);
 static void on_arrived(void *userdata, const struct image *image);
 static void on_grown(void *userdata);
+static bool is_awaited(void *userdata, const char *canonical, const char **ret_id);
 static void on_lists(void *userdata, const struct image_records *images,
 	const struct container_records *containers);
 static void on_listed(void *userdata);
@@ -89,7 +90,7 @@ struct watch *watch_create(struct event_base *base, struct engine *engine,
 		.inventory = inventory,
 		.ledger = ledger,
 		.policy = policy,
-		.handler = { on_open, on_doubt, on_arrived, on_grown },
+		.handler = { on_open, on_doubt, on_arrived, on_grown, is_awaited },
 		.userdata = watch,
 	};
 	watch->handler = *handler;
@@ -264,6 +265,18 @@ static void on_grown(void *userdata)
 	watch->handler.grown(watch->userdata);
 }
 
+static bool is_awaited(void *userdata, const char *canonical, const char **ret_id)
+{
+	const struct watch *watch = userdata;
+
+	if (questions_are_about(&watch->questions, canonical, ret_id) ||
+		(watch->ask && question_is_about(&watch->asked, canonical, ret_id)))
+		return true;
+	/* What was missed may have moved any name. */
+	*ret_id = NULL;
+	return reconcile_is_listing(watch->reconcile) && !watch->compare;
+}
+
 static bool is_container_event(const struct engine_event *event)
 {
 	return event->kind >= EVENT_CONTAINER_CREATE && event->kind <= EVENT_CONTAINER_DESTROY;
@@ -334,6 +347,9 @@ static void on_image(void *userdata, struct engine_answer *answer)
 			&watch->apply, &question, &answer->image, observe_now(watch->apply.ledger));
 	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question.name)) {
 		watch_image_gone(watch, question.name);
+		/* A load tells no tags. */
+		if (question.text || question.has_origin)
+			on_doubt(watch, "a tag has moved to an image that is gone");
 	} else {
 		/* Nobody has that name (pull --all-tags tells the repository alone), or a failure.
 		 */

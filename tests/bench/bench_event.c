@@ -49,6 +49,11 @@ static void on_nothing(void *userdata)
 {
 }
 
+static bool is_awaited(void *userdata, const char *canonical, const char **ret_id)
+{
+	return false;
+}
+
 static void prepare(void *userdata)
 {
 	struct sides *sides = userdata;
@@ -164,7 +169,7 @@ static void side_init(
 		.ledger = &side->crowd.ledger,
 		.policy = &side->crowd.settings.policy,
 		.digests_prove_pull = true,
-		.handler = { on_open, on_text, on_image, on_nothing },
+		.handler = { on_open, on_text, on_image, on_nothing, is_awaited },
 	};
 	side->watch = watch_create(base, engine, &side->crowd.inventory, &side->crowd.ledger,
 		&side->crowd.settings.policy, &handler, NULL);

@@ -50,6 +50,11 @@ static void on_grown(void *userdata)
 {
 }
 
+static bool is_awaited(void *userdata, const char *canonical, const char **ret_id)
+{
+	return false;
+}
+
 static void prepare(void *userdata)
 {
 	struct streams *streams = userdata;
@@ -117,7 +122,7 @@ static void streams_init(struct streams *streams, const char *const *folders, si
 		.ledger = &streams->crowd.ledger,
 		.policy = &streams->crowd.settings.policy,
 		.digests_prove_pull = true,
-		.handler = { on_open, on_doubt, on_arrived, on_grown },
+		.handler = { on_open, on_doubt, on_arrived, on_grown, is_awaited },
 		.userdata = streams,
 	};
 }

@@ -208,6 +208,28 @@ def test_b3_a_list_that_is_ahead_of_a_containers_end(watch: Watch,
     assert daemon.stop().last_used(image.id) == when
 
 
+def test_b3_a_container_by_a_name_that_has_just_moved(watch: Watch,
+                                                      scripted: ScriptedEngine) -> None:
+    """Whose name it is by now is still being asked for when somebody uses it."""
+    daemon = watch(scripted)
+    old = pulled(scripted, "app")
+    new = offered(scripted, "app", 2 * MB, tag="next")
+    scripted.push(old.reference, new.image)
+    daemon.fence()
+    release = threading.Event()
+    scripted.script("GET", "/images/*/json", faults.hang(release), times=1)
+    scripted.client.pull(old.reference)
+    container = scripted.client.create(old.reference)
+    daemon.wait(lambda: scripted.log.backlog == 0, "the container on its way")
+    release.set()
+    daemon.wait(lambda: scripted.requests("GET", f"/containers/{container}/json"), "the question")
+    begin = time.time_ns()
+    scripted.client.remove_container(container)
+    daemon.fence()
+    when = event_time(scripted, begin, "container", "destroy")
+    assert daemon.stop().last_used(new.id) == when
+
+
 def test_b3_a_container_that_is_gone_before_it_is_asked_for(watch: Watch,
                                                             scripted: ScriptedEngine) -> None:
     """Its end is a use as well, told later (by podman 0.25 s) than nobody knew of it any more."""
