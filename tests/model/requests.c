@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the daemon asks the engine, in place of io/engine.c and of io/http.c's streams. A request
+ * takes its time to the engine, and the answer back; what was cancelled never calls back.
+ */
+#include "model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/reference.h"
+
+struct engine {
+	struct endpoint endpoint;
+	struct engine_timeouts timeouts;
+	struct engine_version version;
+	struct engine_info info;
+	struct request_stats stats;
+};
+
+struct engine_call {
+	struct due due;
+	enum engine_request request;
+	char *name;
+	bool prune;
+	bool after_images; /* the second list of two */
+	uint64_t images_change; /* of the first one */
+	uint64_t change; /* the answer's */
+	struct engine_answer answer;
+	engine_fn fn; /* NULL: cancelled */
+	void *userdata;
+	struct engine_call *next;
+};
+
+static struct engine_call *calls;
+static const struct engine_call *in_callback; /* of the list of images */
+
+struct http_call {
+	struct due due;
+	http_header_fn header;
+	http_data_fn data;
+	http_done_fn done;
+	void *userdata;
+	nsec_t since;
+	bool open, cut;
+	bool resuming; /* no engine_connect() came before it */
+	size_t told; /* events by this stream */
+	size_t next; /* in the ring */
+	uint64_t listed; /* world.listed when it was opened */
+};
+
+static struct http_call *stream;
+static uint64_t streams; /* so far */
+static bool connected; /* by engine_connect(), and no stream since */
+/* What the daemon has had of the events. */
+static unsigned told_instance;
+static size_t told_next;
+static nsec_t told_time, broken_since;
+
+static nsec_t some_delay(void)
+{
+	return random_between(MSEC / 10, world.scale.delay);
+}
+
+static struct thing *at(size_t thing)
+{
+	return &world.things.items[thing];
+}
+
+/* Answers */
+
+static void answer_finish(struct engine_answer *answer)
+{
+	image_records_finish(&answer->images);
+	image_record_finish(&answer->image);
+	history_finish(&answer->history);
+	container_records_finish(&answer->containers);
+	container_record_finish(&answer->container);
+	build_cache_finish(&answer->build_cache);
+	removal_finish(&answer->removal);
+	*answer = (struct engine_answer){};
+}
+
+static struct image_record make_record(size_t number, bool with_layers)
+{
+	const struct thing *thing = at(number);
+	struct image_record record = {
+		.id = xstrdup(thing->id),
+		.parent = thing->parent != NOBODY ? xstrdup(at(thing->parent)->id) : NULL,
+		.size = docker_size(thing),
+		.has_size = true,
+		.created = thing->created,
+	};
+
+	if (thing->labelled)
+		labels_add(&record.labels, "dockergcd.keep", "true");
+	for (size_t i = 0; i < NAMES; i++)
+		if (world.names[i] == number)
+			strings_add(&record.references, docker_canonical(i));
+	for (size_t i = 0; i < REPOSITORIES; i++)
+		if (docker_digests(number) & 1U << i)
+			strings_addf(&record.digests, "%s@%s", docker_repository(i), thing->digest);
+	if (!world.scale.graph_driver) {
+		record.size += record.size / 2; /* what was downloaded */
+		record.has_size = !with_layers;
+	}
+	if (with_layers) {
+		record.has_layers = true;
+		for (size_t i = 0; i < thing->layer_count; i++)
+			strings_addf(&record.layers, "sha256:%064u", thing->layers[i]);
+	} else {
+		record.created -= record.created % SECOND;
+	}
+	return record;
+}
+
+/* With an empty entry here and there, always the same ones for an image. */
+static void make_history(const struct thing *thing, struct history *history)
+{
+	for (size_t i = 0; i < thing->layer_count; i++) {
+		if (thing->digest[10 + i] < '8')
+			*array_push(history) = 0;
+		*array_push(history) = world.layer_sizes[thing->layers[i]];
+	}
+}
+
+static void list_images(struct engine_answer *answer)
+{
+	for (size_t i = 0; i < world.things.count; i++)
+		if (at(i)->present)
+			*array_push(&answer->images) = make_record(i, false);
+}
+
+static struct container_record make_container(const struct box *box)
+{
+	return (struct container_record){
+		.id = xstrdup(box->id),
+		.image_id = xstrdup(at(box->thing)->id),
+		.image_text = xstrdup(box->text),
+	};
+}
+
+static void list_containers(struct engine_answer *answer)
+{
+	for (size_t i = 0; i < world.boxes.count; i++)
+		if (world.boxes.items[i].state != BOX_GONE)
+			*array_push(&answer->containers) = make_container(&world.boxes.items[i]);
+}
+
+/* The repository of a name by digest, or NOBODY. */
+static size_t repository_of(const char *name)
+{
+	size_t length = strcspn(name, "@");
+
+	for (size_t i = 0; name[length] && i < REPOSITORIES; i++)
+		if (strlen(docker_repository(i)) == length &&
+			strncmp(docker_repository(i), name, length) == 0)
+			return i;
+	return NOBODY;
+}
+
+static size_t find_digest(const char *digest, size_t repository)
+{
+	for (size_t i = 0; i < world.things.count; i++)
+		if (at(i)->present && streq(at(i)->digest, digest) &&
+			docker_digests(i) & 1U << repository)
+			return i;
+	return NOBODY;
+}
+
+/* The image that a full ID or a canonical reference means to the engine now. */
+static size_t resolve(const char *name)
+{
+	size_t thing = thing_of(name), reference = docker_find_name(name),
+	       repository = repository_of(name);
+
+	if (thing != NOBODY)
+		return at(thing)->present ? thing : NOBODY;
+	if (reference != NOBODY)
+		return world.names[reference];
+	return repository != NOBODY ? find_digest(strchr(name, '@') + 1, repository) : NOBODY;
+}
+
+static void refuse(struct engine_answer *answer, int result)
+{
+	answer->result = result;
+	answer->message = result == ENGINE_NOT_FOUND ? "no such thing"
+		: result == ENGINE_CONFLICT          ? "conflict"
+						     : "no answer";
+}
+
+static void remove_image(struct engine_call *call)
+{
+	size_t thing = resolve(call->name);
+	int result = thing == NOBODY
+		? ENGINE_NOT_FOUND
+		: docker_remove(thing, docker_find_name(call->name), repository_of(call->name),
+			  call->prune, &call->answer.removal);
+
+	trace("engine: DELETE %s%s: %d", call->name, call->prune ? " and steps" : "", result);
+	if (result != ENGINE_OK)
+		refuse(&call->answer, result);
+	else
+		operations_race(thing);
+}
+
+static void inspect_image(struct engine_call *call, bool history)
+{
+	size_t thing = resolve(call->name);
+
+	if (thing == NOBODY)
+		refuse(&call->answer, ENGINE_NOT_FOUND);
+	else if (history)
+		make_history(at(thing), &call->answer.history);
+	else
+		call->answer.image = make_record(thing, true);
+}
+
+static void inspect_container(struct engine_call *call)
+{
+	size_t number = box_of(call->name);
+	const struct box *box = number == NOBODY ? NULL : &world.boxes.items[number];
+
+	if (!box || box->state == BOX_GONE)
+		refuse(&call->answer, ENGINE_NOT_FOUND);
+	else
+		call->answer.container = make_container(box);
+}
+
+static void measure(struct engine_answer *answer)
+{
+	answer->usage.known = true;
+	answer->usage.images = docker_usage();
+	if (world.scale.graph_driver)
+		return;
+	answer->usage.images += answer->usage.images / 2;
+	list_images(answer);
+}
+
+static void answer_request(struct engine_call *call)
+{
+	switch (call->request) {
+	case REQUEST_IMAGES:
+		list_images(&call->answer);
+		break;
+	case REQUEST_IMAGE:
+		inspect_image(call, false);
+		break;
+	case REQUEST_HISTORY:
+		inspect_image(call, true);
+		break;
+	case REQUEST_CONTAINERS:
+		list_containers(&call->answer);
+		break;
+	case REQUEST_CONTAINER:
+		inspect_container(call);
+		break;
+	case REQUEST_SYSTEM_DF:
+		measure(&call->answer);
+		break;
+	case REQUEST_IMAGE_REMOVE:
+		remove_image(call);
+		break;
+	case REQUEST_PING:
+	case REQUEST_VERSION:
+	case REQUEST_INFO:
+	case REQUEST_BUILD_PRUNE:
+	case REQUEST_COUNT:
+		break;
+	}
+}
+
+/* What the daemon knows once it has this answer. */
+static void tell_oracle(struct engine_call *call)
+{
+	struct engine_answer *answer = &call->answer;
+
+	world.list_failed =
+		world.list_failed || (answer->result < 0 && call->request != REQUEST_IMAGE_REMOVE);
+	if (answer->result == ENGINE_OK && call->request == REQUEST_IMAGE)
+		oracle_told_thing(thing_of(answer->image.id), call->change, call->name);
+	for (size_t i = 0; i < answer->removal.deleted.count; i++)
+		at(thing_of(answer->removal.deleted.items[i]))->told = call->change;
+	if (answer->result == ENGINE_OK && call->request == REQUEST_SYSTEM_DF)
+		world.measured = call->change;
+	if (call->request != REQUEST_CONTAINERS || answer->result != ENGINE_OK)
+		return;
+	if (call->after_images)
+		oracle_told_images(call->images_change);
+	oracle_told_containers(call->change);
+}
+
+static void unlink_call(struct engine_call *call)
+{
+	for (struct engine_call **link = &calls; *link; link = &(*link)->next)
+		if (*link == call) {
+			*link = call->next;
+			break;
+		}
+}
+
+static void free_call(struct engine_call *call)
+{
+	unlink_call(call);
+	due_cancel(&call->due);
+	answer_finish(&call->answer);
+	free(call->name);
+	free(call);
+}
+
+static void come_back(struct due *due)
+{
+	struct engine_call *call = (struct engine_call *)due;
+
+	unlink_call(call);
+	if (call->fn) {
+		trace("answer: %s %s: %d", engine_request_name(call->request),
+			call->name ? call->name : "", call->answer.result);
+		connected = connected || call->request == REQUEST_PING;
+		tell_oracle(call);
+		in_callback = call->request == REQUEST_IMAGES ? call : NULL;
+		call->fn(call->userdata, &call->answer);
+		in_callback = NULL;
+	}
+	free_call(call);
+}
+
+/* What can go wrong on the way, with or without effect. */
+static bool fails(struct engine_call *call)
+{
+	if (!world.faults || !random_chance(3))
+		return false;
+	if (call->request == REQUEST_IMAGE_REMOVE && random_chance(50))
+		remove_image(call);
+	answer_finish(&call->answer);
+	refuse(&call->answer, random_chance(50) ? -ETIMEDOUT : -EREMOTEIO);
+	return true;
+}
+
+static void arrive(struct due *due)
+{
+	struct engine_call *call = (struct engine_call *)due;
+	nsec_t delay = some_delay();
+
+	if (!world.up)
+		refuse(&call->answer, -ECONNREFUSED);
+	else if (!fails(call))
+		answer_request(call);
+	if (call->answer.result == -ETIMEDOUT)
+		delay = 10 * SECOND;
+	call->change = world.changes;
+	call->due.happen = come_back;
+	due_at(&call->due, delay);
+}
+
+void requests_engine_gone(void)
+{
+	for (struct engine_call *call = calls; call; call = call->next) {
+		answer_finish(&call->answer);
+		refuse(&call->answer, -ECONNRESET);
+		call->due.happen = come_back;
+		due_at(&call->due, some_delay());
+	}
+}
+
+static struct engine_call *ask(
+	enum engine_request request, const char *name, engine_fn fn, void *userdata)
+{
+	struct engine_call *call = xcalloc(1, sizeof(*call));
+
+	*call = (struct engine_call){
+		.due.happen = arrive,
+		.request = request,
+		.name = name ? xstrdup(name) : NULL,
+		.fn = fn,
+		.userdata = userdata,
+		.next = calls,
+	};
+	calls = call;
+	trace("request: %s %s", engine_request_name(request), name ? name : "");
+	due_at(&call->due, some_delay());
+	return call;
+}
+
+void engine_cancel(struct engine_call *call)
+{
+	if (!call)
+		return;
+	/* It may be on its way. */
+	if (call->request == REQUEST_IMAGE_REMOVE && call->due.happen == arrive &&
+		random_chance(50))
+		call->fn = NULL;
+	else
+		free_call(call);
+}
+
+bool requests_wait(void)
+{
+	return calls;
+}
+
+/* io/engine.h */
+
+struct engine *engine_create(struct event_base *base _unused_)
+{
+	struct engine *engine = xcalloc(1, sizeof(*engine));
+
+	engine->version.version = xstrdup("model");
+	engine->info = (struct engine_info){
+		.id = xstrdup("model"),
+		.root_directory = xstrdup("/model"),
+		.driver = xstrdup("model"),
+	};
+	return engine;
+}
+
+void requests_reset(void)
+{
+	while (calls)
+		free_call(calls);
+	if (stream)
+		http_cancel(stream);
+	connected = false;
+	told_instance = 0;
+}
+
+void engine_destroy(struct engine *engine)
+{
+	requests_reset();
+	endpoint_finish(&engine->endpoint);
+	engine_version_finish(&engine->version);
+	engine_info_finish(&engine->info);
+	free(engine);
+}
+
+void engine_set_endpoint(
+	struct engine *engine, struct endpoint *endpoint, const struct engine_timeouts *timeouts)
+{
+	engine->endpoint = *endpoint;
+	*endpoint = (struct endpoint){};
+	engine->timeouts = *timeouts;
+}
+
+const struct endpoint *engine_endpoint(const struct engine *engine)
+{
+	return &engine->endpoint;
+}
+
+struct engine_call *engine_connect(struct engine *engine _unused_, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_PING, NULL, fn, userdata);
+}
+
+nsec_t engine_connect_timeout(const struct engine *engine)
+{
+	return engine->timeouts.connect;
+}
+
+const struct engine_version *engine_version(const struct engine *engine)
+{
+	return &engine->version;
+}
+
+const struct engine_info *engine_info(const struct engine *engine)
+{
+	return &engine->info;
+}
+
+const char *engine_api_version(const struct engine *engine _unused_)
+{
+	return "1.47";
+}
+
+const struct request_stats *engine_request_stats(const struct engine *engine)
+{
+	return &engine->stats;
+}
+
+char *engine_identity(const struct engine *engine _unused_)
+{
+	return xstrdup("model");
+}
+
+bool engine_has_graph_driver(const struct engine *engine _unused_)
+{
+	return world.scale.graph_driver;
+}
+
+/* Those are podman's ways. */
+bool engine_tells_pulls_of_runs(const struct engine *engine _unused_)
+{
+	return false;
+}
+
+bool engine_tells_beginnings(const struct engine *engine _unused_)
+{
+	return false;
+}
+
+bool engine_tells_past_late(const struct engine *engine _unused_)
+{
+	return false;
+}
+
+int engine_space(
+	const struct engine *engine _unused_, struct space *ret, struct error *error _unused_)
+{
+	uint64_t used = docker_usage() + world.other_bytes;
+
+	*ret = (struct space){
+		.known = true,
+		.total = DISK,
+		.free = subtract_saturating(DISK, used),
+	};
+	return 0;
+}
+
+struct engine_call *engine_list_images(struct engine *engine _unused_, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_IMAGES, NULL, fn, userdata);
+}
+
+struct engine_call *engine_inspect_image(
+	struct engine *engine _unused_, const char *name, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_IMAGE, name, fn, userdata);
+}
+
+struct engine_call *engine_image_history(
+	struct engine *engine _unused_, const char *name, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_HISTORY, name, fn, userdata);
+}
+
+struct engine_call *engine_list_containers(
+	struct engine *engine _unused_, engine_fn fn, void *userdata)
+{
+	struct engine_call *call = ask(REQUEST_CONTAINERS, NULL, fn, userdata);
+
+	call->after_images = in_callback;
+	if (in_callback)
+		call->images_change = in_callback->change;
+	return call;
+}
+
+struct engine_call *engine_inspect_container(
+	struct engine *engine _unused_, const char *id, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_CONTAINER, id, fn, userdata);
+}
+
+struct engine_call *engine_measure(
+	struct engine *engine _unused_, bool build_cache _unused_, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_SYSTEM_DF, NULL, fn, userdata);
+}
+
+bool engine_prunes_within_limits(const struct engine *engine _unused_)
+{
+	return true;
+}
+
+struct engine_call *engine_prune_unused(
+	struct engine *engine _unused_, nsec_t unused_for _unused_, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_BUILD_PRUNE, NULL, fn, userdata);
+}
+
+struct engine_call *engine_prune_down_to(
+	struct engine *engine _unused_, uint64_t bytes _unused_, engine_fn fn, void *userdata)
+{
+	return ask(REQUEST_BUILD_PRUNE, NULL, fn, userdata);
+}
+
+struct engine_call *engine_remove(
+	struct engine *engine _unused_, const char *name, bool prune, engine_fn fn, void *userdata)
+{
+	struct engine_call *call;
+
+	oracle_judge_removal(name, resolve(name), prune);
+	call = ask(REQUEST_IMAGE_REMOVE, name, fn, userdata);
+	call->prune = prune;
+	return call;
+}
+
+/* The stream of events */
+
+static void end_stream(struct due *due)
+{
+	struct http_call *call = (struct http_call *)due;
+	struct http_answer answer = { .status = 200, .body = "" };
+
+	stream = NULL;
+	if (call->open)
+		broken_since = world.awake;
+	else
+		answer = (struct http_answer){ .error = -ECONNREFUSED, .message = "refused" };
+	trace("the stream has ended");
+	call->done(call->userdata, &answer);
+	free(call);
+}
+
+static size_t write_event(const struct happening *happening, char *line, size_t size)
+{
+	const struct thing *thing = at(happening->thing);
+	const struct box *box =
+		happening->box == NOBODY ? NULL : &world.boxes.items[happening->box];
+	const char *actor = thing->id, *key = "name", *value = thing->id;
+
+	if (box) {
+		actor = box->id;
+		key = "image";
+		value = box->text;
+	} else if (happening->name != NOBODY) {
+		value = docker_familiar(happening->name);
+		if (happening->kind != EVENT_IMAGE_TAG)
+			actor = value;
+	}
+	return (size_t)snprintf(line, size,
+		"{\"Type\":\"%s\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"%s\",\"Attributes\":"
+		"{\"%s\":\"%s\"}},\"scope\":\"local\",\"timeNano\":%lld}\n",
+		event_kind_type(happening->kind), event_kind_action(happening->kind), actor, key,
+		value, (long long)happening->time);
+}
+
+static void send_event(struct http_call *call, const struct happening *happening)
+{
+	char line[512];
+	size_t length = write_event(happening, line, sizeof(line)),
+	       cut = random_chance(5) ? random_below(length) : 0;
+
+	if (cut > 0)
+		call->data(call->userdata, line, cut);
+	call->data(call->userdata, line + cut, length - cut);
+}
+
+static void go_on(struct due *due);
+
+static void wait_for_next(struct http_call *call)
+{
+	if (call->cut || call->due.waiting)
+		return;
+	while (call->next < world.ring.count && world.ring.items[call->next].thing == NOBODY)
+		call->next++;
+	if (call->next == world.ring.count)
+		return;
+	call->due.happen = go_on;
+	due_at(&call->due, random_chance(70) ? random_between(0, MSEC) : some_delay());
+}
+
+static void go_on(struct due *due)
+{
+	struct http_call *call = (struct http_call *)due;
+	struct happening happening = world.ring.items[call->next++];
+	/* Else it connects anew and lists: this one is void. */
+	bool taken = !call->resuming || call->told > 0 || happening.time == told_time;
+	uint64_t before = streams;
+
+	call->told++;
+	trace("event: %s %s %zu", event_kind_type(happening.kind),
+		event_kind_action(happening.kind), happening.thing);
+	if (taken) {
+		told_instance = world.instance;
+		told_next = call->next;
+		told_time = happening.time;
+		oracle_told_event(&happening);
+	}
+	send_event(call, &happening);
+	if (stream && streams == before)
+		wait_for_next(call);
+}
+
+/* Whether all events since the last one that was read are there to be read. */
+static bool has_missed_nothing(void)
+{
+	return told_instance == world.instance && told_next > world.forgotten;
+}
+
+static void open_stream(struct due *due)
+{
+	struct http_call *call = (struct http_call *)due;
+	uint64_t before = streams;
+
+	if (!world.up) {
+		end_stream(due);
+		return;
+	}
+	call->open = true;
+	call->listed = world.listed;
+	call->next = world.forgotten;
+	while (call->next < world.ring.count && world.ring.items[call->next].time < call->since)
+		call->next++;
+	trace("the stream is open");
+	if (world.met_change > 0 && !has_missed_nothing())
+		truth_gap(broken_since, world.awake);
+	else
+		truth_disturbed(world.awake - broken_since);
+	call->header(call->userdata, 200);
+	if (stream && streams == before)
+		wait_for_next(call);
+}
+
+struct http_call *engine_open_events(struct engine *engine _unused_, nsec_t since,
+	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
+{
+	stream = xcalloc(1, sizeof(*stream));
+	streams++;
+	*stream = (struct http_call){
+		.due.happen = open_stream,
+		.header = header,
+		.data = data,
+		.done = done,
+		.userdata = userdata,
+		.since = since,
+		.resuming = !connected,
+	};
+	connected = false;
+	due_at(&stream->due, world.faults && random_chance(1) ? 15 * SECOND : some_delay());
+	return stream;
+}
+
+struct http_call *engine_open_past_events(struct engine *engine _unused_, nsec_t since _unused_,
+	http_data_fn data _unused_, http_done_fn done _unused_, void *userdata _unused_)
+{
+	abort();
+}
+
+void http_cancel(struct http_call *call)
+{
+	if (!call)
+		return;
+	if (call->open)
+		broken_since = world.awake;
+	due_cancel(&call->due);
+	stream = NULL;
+	free(call);
+}
+
+void stream_tell(const struct happening *happening _unused_)
+{
+	if (stream && stream->open)
+		wait_for_next(stream);
+}
+
+void stream_cut(void)
+{
+	if (!stream)
+		return;
+	stream->cut = true;
+	stream->due.happen = end_stream;
+	due_at(&stream->due, some_delay());
+}
+
+void stream_begin(void)
+{
+	broken_since = world.saved_awake;
+	told_time = 0;
+}
+
+/* Whether events come in, and the daemon can know that it misses none. */
+bool stream_is_whole(void)
+{
+	return stream && stream->open && (stream->told > 0 || stream->listed < world.listed);
+}
+
+/* Whether all events have been read. */
+bool stream_is_idle(void)
+{
+	return stream && stream->open && !stream->due.waiting && !stream->cut;
+}
