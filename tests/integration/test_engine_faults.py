@@ -319,6 +319,7 @@ def test_b14_another_engine_on_the_same_socket_and_back(daemon: MakeDaemon,
     assert first.origin(other.id) in ("loaded", "built")  # as podman 4 tells it
     watching.fence()
     theirs = pulled(restartable, "theirs")
+    watching.fence()  # podman may tell of an image after its first container
     their_use = used(restartable, theirs.reference)
     watching.wait_cache(lambda cache: cache.last_used(theirs.id) == their_use, "the use")
     restartable.replace()
