@@ -19,11 +19,11 @@ struct image {
 	struct labels labels;
 	struct layer *top; /* NULL: no layers, or not known yet */
 	uint64_t size; /* bytes, what others have as well included; only if has_size */
-	bool has_size;
 	nsec_t created;
+	struct history history; /* for as long as it might tell more */
+	bool has_size;
 	bool has_layers; /* layers have been asked for */
 	bool has_history; /* it has been asked for */
-	struct history history; /* for as long as it might tell more */
 	bool failed; /* could not be removed in this collection */
 	bool listed; /* scratch of inventory_replace_images() */
 	size_t containers; /* that hold it */

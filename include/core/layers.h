@@ -32,16 +32,17 @@ static inline struct bounds bounds_add(struct bounds a, struct bounds b)
 		add_saturating(a.upper, b.upper) };
 }
 
+/* There are more of these than of anything else: counts are no wider than they need to be. */
 struct layer {
 	struct layer *parent; /* NULL for a bottom layer */
 	struct bounds total; /* bytes of it and of all that lie below */
 	bool disputed; /* images contradict each other about it: total is wide and stays so */
 	unsigned depth; /* how many layers it and those below are */
-	size_t children; /* layers right on top of it */
-	size_t index; /* below layers_capacity(), for arrays beside the forest */
-	size_t place; /* scratch of the plan, for a topmost layer */
-	size_t images; /* images whose topmost layer this is */
-	size_t images_above; /* images that have this one and at least one more on top of it */
+	unsigned children; /* layers right on top of it */
+	unsigned index; /* below layers_capacity(), for arrays beside the forest */
+	unsigned place; /* scratch of the plan, for a topmost layer */
+	unsigned images; /* images whose topmost layer this is */
+	unsigned images_above; /* images that have this one and at least one more on top of it */
 };
 
 struct layers;

@@ -13,7 +13,7 @@
 
 /* Who has which name. Digests are in here too: a container can be created by one. */
 struct reference_entry {
-	char *canonical;
+	const char *canonical; /* the image's own */
 	struct image *image;
 	UT_hash_handle hh;
 };
@@ -191,7 +191,6 @@ static void unindex_reference(struct inventory *inventory, const char *canonical
 	if (!entry)
 		return;
 	HASH_DEL(inventory->references, entry);
-	free(entry->canonical);
 	free(entry);
 }
 
@@ -205,6 +204,7 @@ void inventory_drop_reference(
 		inventory->generation++;
 }
 
+/* The text is the image's own, and stays for as long as it has this name. */
 static void index_reference(struct inventory *inventory, struct image *image, const char *canonical)
 {
 	struct reference_entry *entry;
@@ -214,13 +214,15 @@ static void index_reference(struct inventory *inventory, struct image *image, co
 		struct image *owner = entry->image;
 
 		entry->image = image;
+		entry->canonical = canonical;
+		entry->hh.key = canonical; /* equal to what it was, whose text may go */
 		/* Its entry is another's now, so that just the name is dropped. */
 		if (owner != image)
 			inventory_drop_reference(inventory, owner, canonical);
 		return;
 	}
 	entry = xcalloc(1, sizeof(*entry));
-	entry->canonical = xstrdup(canonical);
+	entry->canonical = canonical;
 	entry->image = image;
 	HASH_ADD_KEYPTR(hh, inventory->references, entry->canonical, strlen(canonical), entry);
 }
@@ -228,10 +230,10 @@ static void index_reference(struct inventory *inventory, struct image *image, co
 void inventory_move_reference(
 	struct inventory *inventory, struct image *image, const char *canonical)
 {
-	index_reference(inventory, image, canonical);
 	if (strings_contain(&image->references, canonical))
 		return;
 	strings_add(&image->references, canonical);
+	index_reference(inventory, image, image->references.items[image->references.count - 1]);
 	strings_sort(&image->references);
 	inventory->generation++;
 }

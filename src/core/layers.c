@@ -6,17 +6,16 @@
 
 #include "core/hash.h"
 
-/* The hash key of a node is what makes it unique: its parent's index and its own diff ID. */
 struct node {
 	struct layer layer;
-	char *key;
 	UT_hash_handle hh;
+	unsigned char key[]; /* see make_key() */
 };
 
 struct layers {
 	struct node *nodes;
-	ARRAY(size_t) free; /* indexes below capacity that no node has */
-	size_t capacity;
+	ARRAY(unsigned) free; /* indexes below capacity that no node has */
+	unsigned capacity;
 };
 
 struct layers *layers_create(void)
@@ -27,7 +26,6 @@ struct layers *layers_create(void)
 static void node_destroy(struct layers *layers, struct node *node)
 {
 	HASH_DEL(layers->nodes, node);
-	free(node->key);
 	free(node);
 }
 
@@ -43,16 +41,64 @@ void layers_destroy(struct layers *layers)
 	free(layers);
 }
 
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef", *digit = c ? strchr(digits, c) : NULL;
+
+	return digit ? (int)(digit - digits) : -1;
+}
+
+#define DIGEST_SIZE ((size_t)32)
+
+/* "sha256:…" to bytes; false for anything else. */
+static bool pack_digest(const char *diff_id, unsigned char *ret)
+{
+	const char *hex = diff_id + strlen("sha256:");
+
+	if (strncmp(diff_id, "sha256:", strlen("sha256:")) != 0 || strlen(hex) != 2 * DIGEST_SIZE)
+		return false;
+	for (size_t i = 0; i < DIGEST_SIZE; i++) {
+		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		ret[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+/*
+ * What makes a node unique: its parent, and its own diff ID, in bytes if it is a digest; then
+ * whether it is. The caller frees.
+ */
+static unsigned char *make_key(const struct layer *parent, const char *diff_id, size_t *ret_size)
+{
+	unsigned below = parent ? parent->index + 1 : 0;
+	size_t length = strlen(diff_id);
+	unsigned char *key = xcalloc(1, sizeof(below) + MAX(length, DIGEST_SIZE) + 1);
+	unsigned char *text = key + sizeof(below);
+	bool packed = pack_digest(diff_id, text);
+
+	memcpy(key, &below, sizeof(below));
+	if (packed)
+		length = DIGEST_SIZE;
+	else
+		memcpy(text, diff_id, length);
+	text[length] = packed;
+	*ret_size = sizeof(below) + length + 1;
+	return key;
+}
+
 static struct layer *find_or_add(struct layers *layers, struct layer *parent, const char *diff_id)
 {
-	_cleanup_free_ char *key =
-		parent ? xasprintf("%zu %s", parent->index, diff_id) : xstrdup(diff_id);
+	size_t size;
+	_cleanup_free_ unsigned char *key = make_key(parent, diff_id, &size);
 	struct node *node;
 
-	HASH_FIND_STR(layers->nodes, key, node);
+	HASH_FIND(hh, layers->nodes, key, size, node);
 	if (node)
 		return &node->layer;
-	node = xcalloc(1, sizeof(*node));
+	node = xcalloc(1, sizeof(*node) + size);
 	node->layer.parent = parent;
 	node->layer.depth = parent ? parent->depth + 1 : 1;
 	node->layer.total = (struct bounds){ parent ? parent->total.lower : 0, UINT64_MAX };
@@ -60,8 +106,8 @@ static struct layer *find_or_add(struct layers *layers, struct layer *parent, co
 		parent->children++;
 	node->layer.index = layers->free.count > 0 ? layers->free.items[--layers->free.count]
 						   : layers->capacity++;
-	node->key = TAKE_PTR(key);
-	HASH_ADD_KEYPTR(hh, layers->nodes, node->key, strlen(node->key), node);
+	memcpy(node->key, key, size);
+	HASH_ADD(hh, layers->nodes, key, size, node);
 	return &node->layer;
 }
 
