@@ -11,6 +11,7 @@
 #include "core/rules.h"
 #include "daemon/api.h"
 #include "daemon/cycle.h"
+#include "daemon/heap.h"
 #include "daemon/metrics.h"
 #include "daemon/observe.h"
 #include "daemon/pause.h"
@@ -406,6 +407,7 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 {
 	struct daemon *daemon = userdata;
 
+	heap_trim_later(daemon->base);
 	note_collection(daemon, outcome);
 	report_outcome(outcome);
 	api_collected(daemon->api, &daemon->last_collection);

@@ -7,6 +7,7 @@
 
 #include "codec/ledger_json.h"
 #include "core/units.h"
+#include "daemon/heap.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -139,11 +140,14 @@ void store_flush(struct store *store, bool anyway)
 {
 	_cleanup_error_ struct error error = {};
 	bool had_problem = store->problem;
+	int r;
 
 	if (!store->keeps || (!anyway && store->ledger->generation == store->saved_generation))
 		return;
 	store->saved_at = clock_now();
-	if (save(store, &error) < 0) {
+	r = save(store, &error);
+	heap_trim();
+	if (r < 0) {
 		note_problem(store, &error);
 		return;
 	}
