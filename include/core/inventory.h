@@ -26,10 +26,9 @@ struct image {
 	bool has_history; /* it has been asked for */
 	bool failed; /* could not be removed in this collection */
 	bool listed; /* scratch of inventory_replace_images() */
-	size_t containers; /* that hold it */
-	size_t children; /* images that name it as their parent */
-	size_t index; /* scratch of the plan, for a parent: its place in an array beside the images
-	               */
+	unsigned containers; /* that hold it */
+	unsigned children; /* images that name it as their parent */
+	unsigned index; /* scratch of the plan, for a parent: its place in an array */
 	UT_hash_handle hh;
 };
 

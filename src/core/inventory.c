@@ -21,7 +21,7 @@ struct reference_entry {
 /* Who holds an image, counted whether or not the image itself is known yet. */
 struct tally {
 	char *id;
-	size_t children, containers;
+	unsigned children, containers;
 	UT_hash_handle hh;
 };
 
@@ -135,8 +135,8 @@ static void hold(struct inventory *inventory, const char *id, int children, int 
 		tally->id = xstrdup(id);
 		HASH_ADD_KEYPTR(hh, inventory->tallies, tally->id, strlen(id), tally);
 	}
-	tally->children += (size_t)children;
-	tally->containers += (size_t)containers;
+	tally->children += (unsigned)children;
+	tally->containers += (unsigned)containers;
 	image = inventory_find_image(inventory, id);
 	if (image) {
 		image->children = tally->children;
