@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engines import Engine
 from images import Image, archive_of, image
 from scripted_engine import ScriptedEngine
@@ -12,17 +14,18 @@ BASES = 10
 """So many images share what is below the own layers of all that are there."""
 
 
-def crowd(first: int, count: int) -> dict[Image, list[str]]:
+def crowd(first: int, count: int, seed: str = "", **arguments: Any) -> dict[Image, list[str]]:
     """Images by their names: each with a layer of its own on one of a few bases."""
-    bases = [image(f"base-{number}", 10_000, runnable=True) for number in range(BASES)]
-    return {image(f"crowd-{number}", 1000, base=bases[number % BASES]): [f"crowd:{number}"]
-            for number in range(first, first + count)}
+    bases = [image(f"{seed}base-{number}", 10_000, runnable=True) for number in range(BASES)]
+    return {image(f"{seed}crowd-{number}", 1000, base=bases[number % BASES], **arguments):
+            [f"crowd:{number}"] for number in range(first, first + count)}
 
 
-def load_crowd(engine: Engine, count: int) -> None:
-    """So many of them, as `docker load` does."""
+def load_crowd(engine: Engine, count: int, seed: str = "", **arguments: Any) -> None:
+    """So many of them, as `docker load` does. The same SEED, the same bytes."""
     for begin in range(0, count, ARCHIVE):
-        engine.client.load(archive_of(crowd(begin, min(ARCHIVE, count - begin))))
+        some = crowd(begin, min(ARCHIVE, count - begin), seed, **arguments)
+        engine.client.load(archive_of(some))
 
 
 def add_crowd(engine: ScriptedEngine, count: int, first: int = 0) -> None:

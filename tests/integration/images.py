@@ -101,6 +101,7 @@ class Image:
     comment: str = ""
     noise: int = 0
     """So many entries of its history made no layer; they lie between the first of those that did."""
+    created: str = "2020-01-01T00:00:00Z"
 
     @functools.cached_property
     def config(self) -> bytes:
@@ -108,7 +109,7 @@ class Image:
         return json.dumps({
             "architecture": "amd64",
             "os": "linux",
-            "created": "2020-01-01T00:00:00Z",
+            "created": self.created,
             "comment": self.comment,
             "config": {
                 "Cmd": ["/bin/busybox", "sleep", "3600"],
@@ -120,7 +121,7 @@ class Image:
 
     def _history(self) -> Iterator[dict[str, Any]]:
         for number in range(max(len(self.layers), self.noise)):
-            entry = {"created": "2020-01-01T00:00:00Z"}
+            entry = {"created": self.created}
             if number < self.noise:
                 yield {**entry, "created_by": f"ENV A={number}", "empty_layer": True}
             if number < len(self.layers):
@@ -192,7 +193,7 @@ def full_name(reference: str) -> str:
 
 
 def image(name: str, size: int = MB, *, base: Image | None = None, runnable: bool = False,
-          labels: dict[str, str] | None = None) -> Image:
+          labels: dict[str, str] | None = None, created: str = Image.created) -> Image:
     """An image whose own layer is called NAME and has SIZE bytes, on top of BASE's layers.
 
     A runnable one stands on the busybox layer, which all runnable images share.
@@ -200,4 +201,5 @@ def image(name: str, size: int = MB, *, base: Image | None = None, runnable: boo
     below: tuple[Layer, ...] = base.layers if base else ()
     if runnable and busybox_layer() not in below:
         below = (busybox_layer(), *below)
-    return Image((*below, layer(name, size)), tuple((labels or {}).items()), comment=name)
+    return Image((*below, layer(name, size)), tuple((labels or {}).items()), comment=name,
+                 created=created)
