@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -122,6 +125,19 @@ def tree_of(pid: int) -> list[int]:
 
 def memory_of_tree(pid: int) -> Memory:
     return sum(map(memory_of, tree_of(pid)), Memory())
+
+
+def own_libraries(program: Path, directory: Path) -> dict[str, str]:
+    """An environment in which the program has its libraries for itself, all but the C library.
+
+    Its PSS is then what it takes where nothing else uses them, whatever runs here meanwhile.
+    """
+    directory.mkdir()
+    listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    for name, path in re.findall(r"(\S+) => (/\S+)", listed):
+        if name != "libc.so.6":
+            shutil.copy(path, directory / name)
+    return {"LD_LIBRARY_PATH": str(directory)}
 
 
 class Peak:
