@@ -20,7 +20,7 @@ struct image {
 	struct layer *top; /* NULL: no layers, or not known yet */
 	uint64_t size; /* bytes, what others have as well included; only if has_size */
 	nsec_t created;
-	struct history history; /* for as long as it might tell more */
+	struct history *history; /* for as long as it might tell more, else NULL */
 	bool has_size;
 	bool has_layers; /* layers have been asked for */
 	bool has_history; /* it has been asked for */

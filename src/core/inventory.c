@@ -162,9 +162,10 @@ static void set_parent(struct inventory *inventory, struct image *image, const c
 
 static void drop_history(struct inventory *inventory, struct image *image)
 {
-	if (!image->history.items)
+	if (!image->history)
 		return;
-	history_finish(&image->history);
+	history_finish(image->history);
+	free(TAKE_PTR(image->history));
 	inventory->histories--;
 }
 
@@ -273,9 +274,9 @@ static void learn_from_each_other(struct inventory *inventory)
 	while (changed) {
 		changed = false;
 		HASH_ITER (hh, inventory->images, image, next) {
-			if (!image->history.items)
+			if (!image->history)
 				continue;
-			changed |= layers_learn_history(image->top, &image->history) > 0;
+			changed |= layers_learn_history(image->top, image->history) > 0;
 			if (layers_are_known(image->top))
 				drop_history(inventory, image);
 		}
@@ -296,7 +297,8 @@ int inventory_learn_history(
 	inventory->generation++;
 	drop_history(inventory, image);
 	if (!layers_are_known(image->top)) {
-		image->history = *history;
+		image->history = xcalloc(1, sizeof(*image->history));
+		*image->history = *history;
 		*history = (struct history){};
 		inventory->histories++;
 	}
