@@ -11,6 +11,7 @@
 
 typedef struct {
 	void *owner;
+	const void *key;
 } UT_hash_handle;
 
 /* The item is the hash's from here on; returns the hash. */
@@ -18,14 +19,17 @@ void *hash_model_add(void *hash, const void *key, size_t length, void *item, UT_
 /* The item is the caller's from here on; returns the hash. */
 void *hash_model_delete(void *hash, void *item, UT_hash_handle *hh);
 /* One that is in it, or NULL. */
-void *hash_model_find(const void *hash, const char *key);
+void *hash_model_find(const void *hash, const void *key);
 void *hash_model_next(const void *item);
 unsigned int hash_model_count(const void *hash);
 
 #define HASH_ADD_KEYPTR(hh, hash, key, length, item) \
 	((hash) = hash_model_add(hash, key, length, item, &(item)->hh))
+#define HASH_ADD(hh, hash, field, length, item) \
+	HASH_ADD_KEYPTR(hh, hash, &(item)->field, length, item)
 #define HASH_DEL(hash, item) ((hash) = hash_model_delete(hash, item, &(item)->hh))
 #define HASH_FIND_STR(hash, key, item) ((item) = hash_model_find(hash, key))
+#define HASH_FIND(hh, hash, key, length, item) ((item) = hash_model_find(hash, key))
 #define HASH_COUNT(hash) (hash_model_count(hash))
 #define HASH_ITER(hh, hash, item, next)                               \
 	for ((item) = (hash), (next) = hash_model_next(item); (item); \
