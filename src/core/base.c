@@ -195,7 +195,7 @@ struct strings strings_copy(const struct strings *strings)
 	if (strings->count == 0)
 		return copy;
 	/* No more room than it needs: most of what is copied stays for long and never grows. */
-	copy.items = xcalloc(strings->count, sizeof(*copy.items));
+	copy.items = xreallocarray(NULL, strings->count, sizeof(*copy.items));
 	copy.allocated = strings->count;
 	for (size_t i = 0; i < strings->count; i++)
 		strings_add(&copy, strings->items[i]);

@@ -83,7 +83,7 @@ static unsigned char *make_key(const struct layer *parent, const char *diff_id, 
 	if (packed)
 		length = DIGEST_SIZE;
 	else
-		memcpy(text, diff_id, length);
+		memcpy(text, diff_id, length + 1);
 	text[length] = packed;
 	*ret_size = sizeof(below) + length + 1;
 	return key;
