@@ -616,7 +616,7 @@ static void check_thing(size_t number, nsec_t now)
 		boxes += world.boxes.items[i].thing == number &&
 			world.boxes.items[i].state != BOX_GONE;
 	if (image->containers != boxes && !is_any_ahead())
-		fail("containers", "%s has %zu, by the inventory %zu", thing->id, boxes,
+		fail("containers", "%s has %zu, by the inventory %u", thing->id, boxes,
 			image->containers);
 	if (!image->has_layers)
 		fail("inventory", "the layers of %s are not known", thing->id);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/heap.h"
 #include "io/cache_file.h"
 #include "io/control.h"
 #include "io/log.h"
@@ -150,6 +151,15 @@ void service_stopping(void)
 void service_status(const char *text)
 {
 	trace("status: %s", text);
+}
+
+/* Memory is given back by a process. */
+void heap_trim(void)
+{
+}
+
+void heap_trim_later(struct event_base *base _unused_)
+{
 }
 
 struct event *service_watchdog_create(struct event_base *base _unused_)
