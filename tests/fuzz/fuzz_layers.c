@@ -95,7 +95,7 @@ static void check_image(const struct image *images, const struct image *image)
 	uint64_t freed = 0;
 
 	for (size_t depth = image->depth; layer; depth--, layer = layer->parent) {
-		check(layer->depth == depth && layer->index != SIZE_MAX);
+		check(layer->depth == depth);
 		check(is_within(layer->total, total_of(image->path, depth)));
 		check(!layer->disputed);
 		if (!is_shared(images, image, depth))
