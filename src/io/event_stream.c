@@ -225,13 +225,14 @@ static void on_data(void *userdata, const char *data, size_t size)
 
 static char *describe_end(const struct http_answer *answer)
 {
-	_cleanup_free_ char *text = decode_message(answer->body, answer->length);
+	_cleanup_free_ char *text = NULL;
 
 	if (answer->error < 0)
 		return xasprintf("GET /events: %s", answer->message);
-	if (answer->status >= 300)
-		return xasprintf("GET /events: %d %s", answer->status, text);
-	return xasprintf("GET /events: the stream was closed");
+	if (answer->status < 300)
+		return xstrdup("GET /events: the stream was closed");
+	text = decode_message(answer->body, answer->length);
+	return xasprintf("GET /events: %d %s", answer->status, text);
 }
 
 static void on_done(void *userdata, const struct http_answer *answer)

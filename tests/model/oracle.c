@@ -160,10 +160,12 @@ static bool is_known(const struct box *box)
 /* What it holds only its creation tells, and who asks comes too late. */
 static bool is_unknown_end(const struct happening *happening)
 {
-	const struct box *box = &world.boxes.items[happening->box];
+	const struct box *box;
 
-	return happening->box != NOBODY && happening->kind != EVENT_CONTAINER_CREATE &&
-		!box->known && !is_known(box);
+	if (happening->box == NOBODY || happening->kind == EVENT_CONTAINER_CREATE)
+		return false;
+	box = &world.boxes.items[happening->box];
+	return !box->known && !is_known(box);
 }
 
 static void note_use(struct thing *thing, const struct happening *happening)
