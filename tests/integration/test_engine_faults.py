@@ -321,18 +321,19 @@ def test_b14_another_engine_on_the_same_socket_and_back(daemon: MakeDaemon,
     theirs = pulled(restartable, "theirs")
     watching.fence()  # podman may tell of an image after its first container
     their_use = used(restartable, theirs.reference)
-    watching.wait_cache(lambda cache: cache.last_used(theirs.id) == their_use, "the use")
+    watching.wait_cache(lambda cache: cache.last_used(theirs.id) >= their_use, "the use")
     restartable.replace()
     begin = time.monotonic()
     watching.wait_log("going on with what was learned of this one", within=AGAIN + SLACK)
     watched_again(watching, begin=begin)
     aside = set_aside(watching)
     assert aside.ids == {theirs.id}
-    assert (aside.origin(theirs.id), aside.last_used(theirs.id)) == ("pulled", their_use)
+    assert aside.origin(theirs.id) == "pulled"
+    assert their_use <= aside.last_used(theirs.id) < their_use + 10**9
     watching.fence()
     cache = watching.stop()
     assert (cache.origin(own.id), cache.origin(other.id)) == ("pulled", first.origin(other.id))
-    assert cache.last_used(own.id) == when
+    assert when <= cache.last_used(own.id) < when + 10**9  # a list may have had the container
 
 
 def test_b14_an_engine_replaced_within_a_heartbeat(daemon: MakeDaemon,
