@@ -133,6 +133,12 @@ class StreamWorld:
                 if each["Action"] in ARRIVALS} - {""}
 
     @property
+    def pulled(self) -> set[str]:
+        """Images that a registry has."""
+        return {self.resolve(actor_of(each)) for each in self._of_images
+                if each["Action"] == "pull"}
+
+    @property
     def gone(self) -> set[str]:
         """Images that go with it."""
         return {full_id(each["Actor"]["ID"]) for each in self._of_images
@@ -147,6 +153,8 @@ class StreamWorld:
         names = [each for each in self._names_of(image_id)
                  if not (after and each in self.untagged)]
         digests = [each for each in names if "@" in each]
+        if image_id in self.pulled and not digests:
+            digests = [f"{each.rpartition(':')[0]}@{image_id}" for each in names]
         return {"Id": image_id, "RepoTags": [each for each in names if "@" not in each],
                 "RepoDigests": digests, "Size": 10**6, "ParentId": "", "Labels": None,
                 "Created": 1577836800, "SharedSize": -1}
