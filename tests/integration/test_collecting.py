@@ -150,6 +150,7 @@ def test_b24_the_shortest_prefix_that_gets_there_goes(
 def test_b21_least_recently_used_first(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     order = three(engine)
+    daemon.fence()
     for count in 2.5, 1.5, 0.5:
         limit(daemon, max_total_size=limit_for(engine, count))
         order = order[1:]
@@ -159,6 +160,7 @@ def test_b21_least_recently_used_first(watch: Watch, engine: Engine) -> None:
 def test_b21_removals_are_sent_in_order(watch: Watch, scripted: ScriptedEngine) -> None:
     daemon = watch(scripted)
     images = three(scripted)
+    daemon.fence()
     limit(daemon, max_total_size="1")
     assert present(scripted, *images) == [False] * 3
     sent = [each.path.removeprefix("/images/") for each in scripted.requests("DELETE")]
