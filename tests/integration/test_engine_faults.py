@@ -92,6 +92,7 @@ def test_b19_an_engine_that_crashes_again_and_again_costs_no_use(
     image = pulled(restartable, "app")
     when = used(restartable, image.reference)
     watching.fence()
+    watching.wait_cache(is_used(image, when), "the use, which podman may tell late")
     for _ in range(5 if restartable.kind == "scripted" else 3):
         restartable.kill()
         restartable.start()

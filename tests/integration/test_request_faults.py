@@ -233,6 +233,7 @@ def test_b37_two_thousand_events_while_a_removal_takes_long(daemon: MakeDaemon, 
         engine.client.tag(image.id, image.reference)
     took = time.monotonic() - begun
     expected = {}
+    engine.flush()
     for event in engine.client.events(begin):  # the engine remembers the last 256
         if event["Type"] == "image" and event["Action"] == "tag":
             expected["sha256:" + event["Actor"]["ID"][-64:]] = event["timeNano"]
