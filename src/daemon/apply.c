@@ -187,12 +187,32 @@ static void use_by_container(const struct apply *apply, const char *id, nsec_t w
 		ask_image(apply, id, (struct question){ .is_use = true, .when = when });
 }
 
+/* By ID, as the event gives it (podman: bare hex), or by reference. */
+static void ask_named(const struct apply *apply, const char *text, struct question question)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (image_id_normalise(text, &name) < 0 && reference_canonicalise(text, &name) < 0)
+		apply->handler.in_doubt(apply->userdata, "an event that names no image");
+	else
+		ask_image(apply, name, question);
+}
+
+/* What the user typed must do: a use of the image that has this name now. False if none has. */
+static bool use_typed(const struct apply *apply, const struct question *question, nsec_t now)
+{
+	const struct image *image = inventory_resolve(apply->inventory, question->text);
+
+	if (image)
+		ledger_touch(apply->ledger, image->id, question->when, now);
+	return image;
+}
+
 void apply_container(const struct apply *apply, const struct question *question,
 	const char *image_id, nsec_t now)
 {
 	const struct container *container =
 		inventory_find_container(apply->inventory, question->name);
-	const struct image *image;
 
 	if (image_id) {
 		/* Unless it was destroyed meanwhile. */
@@ -201,9 +221,10 @@ void apply_container(const struct apply *apply, const struct question *question,
 		use_by_container(apply, image_id, question->when, now);
 		return;
 	}
-	image = question->text ? inventory_resolve(apply->inventory, question->text) : NULL;
-	if (image)
-		ledger_touch(apply->ledger, image->id, question->when, now);
+	/* podman tells of an image after its first container. */
+	if (question->text && !use_typed(apply, question, now))
+		ask_named(apply, question->text,
+			(struct question){ .is_use = true, .when = question->when });
 }
 
 void apply_list(const struct apply *apply, const struct question *question, nsec_t now)
@@ -216,7 +237,10 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 		const struct container *container =
 			inventory_find_container(apply->inventory, question->name);
 
-		apply_container(apply, question, container ? container->image_id : NULL, now);
+		if (container && container->image_id)
+			apply_container(apply, question, container->image_id, now);
+		else if (question->text)
+			use_typed(apply, question, now);
 		return;
 	}
 	image = inventory_resolve(apply->inventory, question->name);
@@ -269,17 +293,6 @@ static void container_event(const struct apply *apply, const struct engine_event
 		use_by_container(apply, id, event->time, now);
 	else if (!is_gone || is_open) /* open: asked for since it was created, and not yet told */
 		ask_container(apply, event, event->kind == EVENT_CONTAINER_CREATE || is_open);
-}
-
-/* By ID, as the event gives it (podman: bare hex), or by reference. */
-static void ask_named(const struct apply *apply, const char *text, struct question question)
-{
-	_cleanup_free_ char *name = NULL;
-
-	if (image_id_normalise(text, &name) < 0 && reference_canonicalise(text, &name) < 0)
-		apply->handler.in_doubt(apply->userdata, "an event that names no image");
-	else
-		ask_image(apply, name, question);
 }
 
 /* The tag names this image now; the one that had it keeps its history and loses the name. */

@@ -147,6 +147,19 @@ def test_b14_podman_tells_a_pull_when_it_begins(watch: Watch, real: RealEngine) 
     assert daemon.stop().origin(made.id) == "pulled"
 
 
+def test_b2_podman_a_container_that_came_and_went_before_its_image_is_told(
+        watch: Watch, podman: ScriptedEngine) -> None:
+    """Its events of images are written a moment later than those of containers."""
+    daemon = watch(podman)
+    made = arrived(podman, REMOTE)
+    for action in ("create", "remove"):
+        last = podman.log.publish("container", action, "c" * 64, {"image": REMOTE, "name": "c"})
+    daemon.wait(lambda: daemon.control.call("GET", f"/v1/images/{made.id}").status == 200,
+                "the image")
+    daemon.fence()
+    assert daemon.stop().last_used(made.id) == last["timeNano"]
+
+
 def test_b4_podman_what_is_told_once_is_one_use(watch: Watch, podman: ScriptedEngine) -> None:
     """Also where lists look for it again, and its time lies ahead, as after a clock was set."""
     daemon = watch(podman)
