@@ -45,9 +45,8 @@ struct control *control_create(
 int control_listen(struct control *control, const char *path, struct error *error) _warn_unused_;
 
 /*
- * Listens on a TCP address, text as listen_address_parse() takes it. Returns 0, or -errno with
- * *error.
- * Nobody is asked who they are: for routes that tell what everybody may know.
+ * Listens on a TCP address, a text as listen_address_parse() takes it. Returns 0, or -errno with
+ * *error. Nobody is asked who they are: for routes that tell what everybody may know.
  */
 int control_listen_tcp(
 	struct control *control, const char *text, struct error *error) _warn_unused_;

@@ -187,15 +187,17 @@ static void use_by_container(const struct apply *apply, const char *id, nsec_t w
 		ask_image(apply, id, (struct question){ .is_use = true, .when = when });
 }
 
-/* By ID, as the event gives it (podman: bare hex), or by reference. */
+/* By ID, as the event gives it (podman: bare hex), or by reference. Takes the question over. */
 static void ask_named(const struct apply *apply, const char *text, struct question question)
 {
 	_cleanup_free_ char *name = NULL;
 
-	if (image_id_normalise(text, &name) < 0 && reference_canonicalise(text, &name) < 0)
+	if (image_id_normalise(text, &name) < 0 && reference_canonicalise(text, &name) < 0) {
+		question_finish(&question);
 		apply->handler.in_doubt(apply->userdata, "an event that names no image");
-	else
+	} else {
 		ask_image(apply, name, question);
+	}
 }
 
 /* What the user typed must do: a use of the image that has this name now. False if none has. */

@@ -206,13 +206,18 @@ static bool is_image_id(const char *name)
  */
 static void expect(struct watch *watch, const struct question *question)
 {
-	struct question expected = *question;
+	/* No use: that is told now, and once. */
+	struct question expected = {
+		.kind = QUESTION_IMAGE,
+		.has_origin = true,
+		.origin = question->origin,
+		.when = question->when,
+	};
 
 	if (question->kind != QUESTION_IMAGE || !question->has_origin ||
 		is_image_id(question->name) || !engine_tells_beginnings(watch->engine))
 		return;
 	expected.name = xstrdup(question->name);
-	expected.is_use = false; /* that is told now */
 	questions_add(&watch->expected, &expected);
 	late_expect(&watch->late);
 }

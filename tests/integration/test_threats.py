@@ -120,6 +120,7 @@ def test_an_event_of_a_name_that_means_harm(watch: Watch, scripted: ScriptedEngi
     hostile = HOSTILE[name]
     for action in ("pull", "tag", "load", "untag", "delete"):
         scripted.log.publish("image", action, hostile, {"name": hostile})
+        scripted.log.publish("image", action, hostile, {"name": "app:1"})
     for action in ("create", "start", "die", "destroy"):
         scripted.log.publish("container", action, hostile, {"image": hostile, "name": hostile})
         scripted.log.publish("container", action, "c" * 64, {"image": hostile, "name": hostile})
@@ -128,6 +129,7 @@ def test_an_event_of_a_name_that_means_harm(watch: Watch, scripted: ScriptedEngi
     made.fence()
     check_shown(made)
     check_asked(scripted)
+    made.stop()  # whatever it still has is a leak
 
 
 @pytest.mark.parametrize("name", HOSTILE)
