@@ -31,6 +31,9 @@ bool reference_has_digest(const char *canonical);
  */
 int image_id_normalise(const char *text, char **ret) _warn_unused_;
 
+/* 64 hex digits, as all engines have it. */
+bool container_id_is_valid(const char *text);
+
 /* The first 12 hex digits of a normalised ID, for people; points into id's copy in buffer. */
 #define SHORT_ID_MAX 13
 char *image_id_short(const char *id, char buffer[static SHORT_ID_MAX]);

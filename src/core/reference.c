@@ -16,9 +16,10 @@ static bool is_lower_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static size_t count_hex(const char *text)
+/* As sha256 has it, and whoever makes IDs of it. */
+static bool is_digest_hex(const char *text)
 {
-	return strspn(text, "0123456789abcdef");
+	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
 /* A path component: alphanumerics joined by one of . or _, by two _, or by any number of -. */
@@ -94,8 +95,7 @@ static bool is_digest(const char *s)
 	digits = strspn(colon + 1, "0123456789abcdefABCDEF");
 	if (colon[1 + digits])
 		return false;
-	return strncmp(s, "sha256:", 7) == 0 ? digits == 64 && count_hex(colon + 1) == 64
-					     : digits >= 32;
+	return strncmp(s, "sha256:", 7) == 0 ? is_digest_hex(colon + 1) : digits >= 32;
 }
 
 /* Letters, digits and inner dashes, in parts between dots. */
@@ -167,9 +167,7 @@ static size_t find_tag(const char *name, size_t length)
 
 static bool is_image_id(const char *text)
 {
-	const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
-
-	return strlen(hex) == 64 && count_hex(hex) == 64;
+	return is_digest_hex(strncmp(text, "sha256:", 7) == 0 ? text + 7 : text);
 }
 
 int reference_canonicalise(const char *text, char **ret)
@@ -245,12 +243,15 @@ bool reference_has_digest(const char *canonical)
 
 int image_id_normalise(const char *text, char **ret)
 {
-	const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
-
-	if (strlen(hex) != 64 || count_hex(hex) != 64)
+	if (!is_image_id(text))
 		return -EINVAL;
-	*ret = xasprintf("sha256:%s", hex);
+	*ret = xasprintf("sha256:%s", strncmp(text, "sha256:", 7) == 0 ? text + 7 : text);
 	return 0;
+}
+
+bool container_id_is_valid(const char *text)
+{
+	return is_digest_hex(text);
 }
 
 char *image_id_short(const char *id, char buffer[static SHORT_ID_MAX])

@@ -370,7 +370,11 @@ void apply_event(const struct apply *apply, const struct engine_event *event, ns
 	case EVENT_CONTAINER_START:
 	case EVENT_CONTAINER_DIE:
 	case EVENT_CONTAINER_DESTROY:
-		container_event(apply, event, now);
+		if (container_id_is_valid(event->actor))
+			container_event(apply, event, now);
+		else
+			apply->handler.in_doubt(
+				apply->userdata, "an event that names no container");
 		break;
 	case EVENT_IMAGE_PULL:
 	case EVENT_IMAGE_TAG:

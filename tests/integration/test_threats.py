@@ -132,6 +132,20 @@ def test_an_event_of_a_name_that_means_harm(watch: Watch, scripted: ScriptedEngi
     made.stop()  # whatever it still has is a leak
 
 
+@pytest.mark.parametrize("action", ["create", "start", "die", "destroy"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_container_of_a_name_that_means_harm(watch: Watch, scripted: ScriptedEngine,
+                                               name: str, action: str) -> None:
+    """Nobody is asked about it, also when there is nothing else to do."""
+    made = watch(scripted)
+    image = pulled(scripted, "app")
+    made.fence()
+    scripted.log.publish("container", action, HOSTILE[name], {"image": image.reference})
+    made.fence()
+    check_shown(made)
+    check_asked(scripted)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_engine_that_calls_itself_something(daemon: MakeDaemon, scripted: ScriptedEngine,
                                                name: str) -> None:

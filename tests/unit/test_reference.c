@@ -228,7 +228,14 @@ static void test_image_ids_in_both_forms(void **state)
 
 		assert_int_equal(image_id_normalise(wrong[i], &id), -EINVAL);
 		assert_null(id);
+		assert_false(container_id_is_valid(wrong[i]));
 	}
+}
+
+static void test_container_ids_are_bare(void **state)
+{
+	assert_true(container_id_is_valid(HEX));
+	assert_false(container_id_is_valid(DIGEST));
 }
 
 static void test_short_id_has_twelve_digits(void **state)
@@ -309,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_familiar_form_canonicalises_to_the_same),
 		cmocka_unit_test(test_digest_is_told_from_tag),
 		cmocka_unit_test(test_image_ids_in_both_forms),
+		cmocka_unit_test(test_container_ids_are_bare),
 		cmocka_unit_test(test_short_id_has_twelve_digits),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_globs_match_whole_texts),
