@@ -54,6 +54,7 @@ struct ledger {
 	char *engine_id; /* NULL: no engine met yet */
 	nsec_t met; /* when we first met it; 0: not yet */
 	nsec_t observed_until; /* somebody watched up to here; 0: never */
+	nsec_t open_since; /* what was told from then on is not all in here yet; NSEC_MAX: it is */
 	int64_t unobserved; /* seconds nobody watched, in total */
 	struct clocks observed; /* when we watched last, in this process; zero: not yet */
 	bool watched; /* somebody watches now */

@@ -22,9 +22,9 @@ struct question {
 	char *text; /* a container's: what the user typed; an image's: a tag that it has got */
 	bool is_use; /* the event counts as use */
 	bool has_origin; /* the event tells how the image came */
-	bool is_gone; /* the container was destroyed meanwhile */
 	enum origin origin;
-	nsec_t when;
+	nsec_t when; /* of the event, of several the last one's; 0: no event raised it */
+	nsec_t first; /* of several, the first one's */
 };
 
 struct questions {
@@ -42,6 +42,11 @@ void question_merge(struct question *question, struct question *again);
 
 /* Adds a question, or merges it with the same one. Takes it over. */
 void questions_add(struct questions *questions, struct question *question);
+
+/* When the first of the events was that raised it; NSEC_MAX: no event did. */
+nsec_t question_since(const struct question *question);
+/* The same of all of them. */
+nsec_t questions_since(const struct questions *questions);
 
 /* Whether there is one; only_uses: one that is a use. */
 bool questions_wait(const struct questions *questions, bool only_uses);

@@ -25,7 +25,9 @@ struct store {
 	nsec_t written_at; /* by the wall clock, in this process; 0: not yet */
 	uint64_t writes, failures; /* so far */
 	char *problem; /* why the file cannot be written, or NULL */
-	void (*changed)(void *userdata); /* that has; NULL: nobody wants to know */
+	/* Since when events wait for answers, and are not in the ledger; NSEC_MAX: none does. */
+	nsec_t (*open_since)(void *userdata);
+	void (*changed)(void *userdata); /* `problem`; NULL: nobody wants to know */
 	void *userdata;
 };
 

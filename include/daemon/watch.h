@@ -62,12 +62,16 @@ void watch_event(struct watch *watch, const struct engine_event *event);
 
 /* Whether events come in. While they do not, nothing is settled. True from watch_create() on. */
 void watch_set_live(struct watch *watch, bool live);
+bool watch_is_live(const struct watch *watch);
 
 /*
  * Whether the lists have been there and no event is waiting for an answer; during a removal: none
  * that is a use.
  */
 bool watch_is_settled(const struct watch *watch);
+
+/* When the first event was that still waits for an answer; NSEC_MAX: none does. */
+nsec_t watch_open_since(const struct watch *watch);
 
 /* Whether there is a complete inventory. */
 bool watch_is_loaded(const struct watch *watch);

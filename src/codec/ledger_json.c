@@ -384,8 +384,10 @@ char *ledger_encode(
 		json_object_new_string(ledger->engine_id ? ledger->engine_id : ""));
 	if (ledger->met > 0)
 		put(object, "met", encode_time(ledger->met));
+	/* Whoever reads it must be told again what is not in here. */
 	if (ledger->observed_until > 0)
-		put(object, "observed_until", encode_time(ledger->observed_until));
+		put(object, "observed_until",
+			encode_time(MIN(ledger->observed_until, ledger->open_since)));
 	put(object, "unobserved_seconds", json_object_new_int64(ledger->unobserved));
 	put(object, "images", encode_entries(ledger, inventory, policy));
 	put(object, "tracked", encode_tracked(ledger));

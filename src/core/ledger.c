@@ -32,7 +32,7 @@ int origin_parse(const char *name, enum origin *ret)
 
 void ledger_init(struct ledger *ledger)
 {
-	*ledger = (struct ledger){};
+	*ledger = (struct ledger){ .open_since = NSEC_MAX };
 }
 
 void ledger_finish(struct ledger *ledger)

@@ -46,6 +46,7 @@ struct daemon {
 
 	struct schedule *schedule;
 	bool watching;
+	struct clocks subscribed; /* when, while no list has made use of what has come since */
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
 	bool greeted; /* how things stand has been told since it was made */
 	bool list_failed; /* the last one */
@@ -96,6 +97,13 @@ static void update_status(struct daemon *daemon)
 	daemon->status = text;
 }
 
+static nsec_t on_storing(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	return watch_open_since(daemon->watch);
+}
+
 static void on_stored(void *userdata)
 {
 	update_status(userdata);
@@ -110,8 +118,13 @@ static void learned(struct daemon *daemon)
 /* What is known of the engine, and what is under way there, is void. */
 static void leave_engine(struct daemon *daemon)
 {
+	struct ledger *ledger = &daemon->ledger;
+
 	daemon->watching = false;
-	ledger_watch_end(&daemon->ledger);
+	daemon->subscribed = (struct clocks){};
+	ledger_watch_end(ledger);
+	/* If it comes back it is asked for the rest again. */
+	ledger->observed_until = MIN(ledger->observed_until, watch_open_since(daemon->watch));
 	cycle_cancel(daemon->cycle);
 	watch_stop(daemon->watch);
 	api_gone(daemon->api, "the engine has gone away");
@@ -176,18 +189,31 @@ static nsec_t on_connected(void *userdata, nsec_t told)
 							 : engine_now;
 }
 
+/*
+ * Before the first list events have no effect: whoever begins again then must be told them again,
+ * and it was not watched until then.
+ */
+static void begin_watch(struct daemon *daemon)
+{
+	if (daemon->subscribed.elapsed == 0)
+		return;
+	ledger_watch_begin(&daemon->ledger, &daemon->subscribed);
+	daemon->subscribed = (struct clocks){};
+}
+
 static void on_watching(void *userdata)
 {
 	struct daemon *daemon = userdata;
 	bool was_away;
-	struct clocks now = clock_read();
 
 	freep(&daemon->away);
 	daemon->away = NULL;
 	was_away = !daemon->watching;
 	daemon->watching = true;
 	daemon->greeted = false;
-	ledger_watch_begin(&daemon->ledger, &now);
+	daemon->subscribed = clock_read();
+	if (watch_is_loaded(daemon->watch))
+		begin_watch(daemon);
 	if (was_away)
 		list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
 	else
@@ -221,7 +247,8 @@ static void on_resumed(void *userdata)
 	struct daemon *daemon = userdata;
 	struct clocks now = clock_read();
 
-	ledger_watch_resume(&daemon->ledger, &now);
+	if (daemon->subscribed.elapsed == 0)
+		ledger_watch_resume(&daemon->ledger, &now);
 	watch_set_live(daemon->watch, true);
 }
 
@@ -248,6 +275,7 @@ static void on_away(void *userdata, const char *reason)
 	log_warning(
 		"no engine at %s, waiting for it: %s", engine_endpoint(daemon->engine)->url, why);
 	daemon->watching = false;
+	daemon->subscribed = (struct clocks){};
 	ledger_watch_end(&daemon->ledger);
 	free(daemon->away);
 	daemon->away = xstrdup(why);
@@ -267,6 +295,9 @@ static void on_listed(void *userdata)
 	if (daemon->new_connection)
 		store_meet_storage(&daemon->store);
 	daemon->new_connection = false;
+	begin_watch(daemon);
+	if (!watch_is_live(daemon->watch))
+		ledger_watch_end(&daemon->ledger);
 }
 
 static void on_reconciled(void *userdata)
@@ -748,6 +779,8 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 	daemon->store.ledger = &daemon->ledger;
 	daemon->store.inventory = &daemon->inventory;
 	daemon->store.policy = &daemon->settings.policy;
+	daemon->store.open_since = on_storing;
+	daemon->store.userdata = daemon;
 	inventory_init(&daemon->inventory);
 	ledger_init(&daemon->ledger);
 	daemon->base = event_base_new();
@@ -765,7 +798,6 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 	}
 	create_parts(daemon);
 	daemon->store.changed = on_stored;
-	daemon->store.userdata = daemon;
 	use_engine(daemon, &endpoint);
 	*ret = daemon;
 	return 0;

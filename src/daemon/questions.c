@@ -27,8 +27,25 @@ bool question_equals(const struct question *a, const struct question *b)
 	return a->kind == b->kind && streq(a->name, b->name) && same_tag;
 }
 
+nsec_t question_since(const struct question *question)
+{
+	return question->first > 0   ? question->first
+		: question->when > 0 ? question->when
+				     : NSEC_MAX;
+}
+
+nsec_t questions_since(const struct questions *questions)
+{
+	nsec_t since = NSEC_MAX;
+
+	for (size_t i = 0; i < questions->count; i++)
+		since = MIN(since, question_since(&questions->items[i]));
+	return since;
+}
+
 void question_merge(struct question *question, struct question *again)
 {
+	question->first = MIN(question_since(question), question_since(again));
 	question->is_use = question->is_use || again->is_use;
 	question->when = MAX(question->when, again->when);
 	if (!question->text)

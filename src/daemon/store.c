@@ -123,8 +123,10 @@ void store_note(struct store *store)
 
 static int save_as(struct store *store, const struct cache_file *file, struct error *error)
 {
-	_cleanup_free_ char *text = ledger_encode(store->ledger, store->inventory, store->policy);
+	_cleanup_free_ char *text = NULL;
 
+	store->ledger->open_since = store->open_since(store->userdata);
+	text = ledger_encode(store->ledger, store->inventory, store->policy);
 	return cache_file_save(file, text, error);
 }
 

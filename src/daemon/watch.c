@@ -170,6 +170,11 @@ bool watch_is_settled(const struct watch *watch)
 		!watch->ask && !questions_wait(&watch->questions, watch->removing);
 }
 
+nsec_t watch_open_since(const struct watch *watch)
+{
+	return MIN(questions_since(&watch->questions), question_since(&watch->asked));
+}
+
 static void tell_settled(struct watch *watch)
 {
 	if (watch_is_settled(watch))
@@ -194,6 +199,11 @@ void watch_image_gone(struct watch *watch, const char *id)
 {
 	questions_drop_image(&watch->questions, id);
 	apply_gone(&watch->apply, id);
+}
+
+bool watch_is_live(const struct watch *watch)
+{
+	return watch->live;
 }
 
 /* Canonical references have a slash. */

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
+import faults
 from cache import TIME
 from daemon import Daemon
 from engines import Engine
-from scenes import loaded, present, pulled
+from scenes import event_time, loaded, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]
+
+DAY = 86_400
 
 
 def test_form_and_modes(watch: Watch, engine: Engine) -> None:
@@ -129,3 +134,67 @@ def test_another_engine_starts_afresh_and_the_first_is_taken_up_again(
     scripted.engine_id = "SCRI:PTED:ENGI:NE01"
     made.start().wait_watching()
     assert made.stop().origin(image.id) == "pulled"
+
+
+def hanging(scripted: ScriptedEngine, path: str) -> threading.Event:
+    """Requests for PATH are not answered before the event is set."""
+    answered = threading.Event()
+    scripted.script("GET", path, faults.hang(answered))
+    return answered
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_b15_a_use_that_waits_for_an_answer_is_no_loss(watch: Watch, scripted: ScriptedEngine,
+                                                       end: str) -> None:
+    """It is not in the file: the engine is asked for its event again after a restart."""
+    daemon = watch(scripted)
+    image, other = pulled(scripted, "app"), pulled(scripted, "other")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(DAY)
+    daemon.start().wait_watching()
+    daemon.fence()
+    answered = hanging(scripted, "/images/*/json")
+    begin = time.time_ns()
+    scripted.client.fetch(image.reference)
+    pull = event_time(scripted, begin, "image", "pull")
+    use = used(scripted, other.reference)
+    new = loaded(scripted, "new:1")
+    daemon.wait_cache(lambda cache: cache.last_used(other.id) >= use, "a save after it")
+    assert daemon.cache().last_used(image.id) < pull, "it did not have to wait"
+    if end == "kill":
+        daemon.kill()
+    else:
+        daemon.stop()
+    answered.set()
+    daemon.start().wait_watching()
+    daemon.fence()
+    cache = daemon.stop()
+    assert cache.last_used(image.id) == pull
+    assert cache.last_used(other.id) == use
+    assert cache.origin(new.id) == "loaded"
+
+
+def test_b15_uses_before_the_first_list_are_no_loss(watch: Watch,
+                                                    scripted: ScriptedEngine) -> None:
+    """However often it is ended before it knows of what they are."""
+    daemon = watch(scripted)
+    image, other = pulled(scripted, "app"), pulled(scripted, "other")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(DAY)
+    use = used(scripted, image.reference)
+    answered = hanging(scripted, "/images/json")
+    for _ in range(3):
+        subscribed = len(scripted.requests("GET", "/events"))
+        daemon.start()
+        daemon.wait(lambda: scripted.requests("GET", "/images/json")[subscribed:], "its list")
+        daemon.stop()
+    later = used(scripted, other.reference)
+    answered.set()
+    daemon.start().wait_watching()
+    daemon.fence()
+    cache = daemon.stop()
+    assert (cache.last_used(image.id), cache.last_used(other.id)) == (use, later)
+    away = cache.content["unobserved_seconds"]
+    assert away <= (time.time_ns() - use) / 10**9 + 2, "the time in between counts once"

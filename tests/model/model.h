@@ -152,6 +152,7 @@ struct gap {
 /* What makes the daemon's times less exact than the truth: see truth_disturbed(). */
 struct disturbance {
 	nsec_t when, slack;
+	nsec_t asleep; /* world's, from then on */
 };
 
 struct world {

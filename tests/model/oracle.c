@@ -32,8 +32,8 @@ static struct thing *at(size_t thing)
 
 void truth_disturbed(nsec_t slack)
 {
-	*array_push(&world.disturbances) =
-		(struct disturbance){ world.awake, slack + 2 * SECOND + 3 * world.scale.delay };
+	*array_push(&world.disturbances) = (struct disturbance){ world.awake,
+		slack + 2 * SECOND + 3 * world.scale.delay, world.asleep };
 }
 
 void truth_gap(nsec_t begin, nsec_t end)
@@ -283,24 +283,54 @@ static char *round_trip(const char *text)
 	return ledger_encode(&ledger, world.inventory, world.policy);
 }
 
+/* Up to here whoever reads the file knows what was told; the rest is to be told again. */
+static nsec_t complete_until(const char *text)
+{
+	_cleanup_(ledger_finish) struct ledger ledger = {};
+
+	if (ledger_decode(text, strlen(text), &ledger, NULL) < 0)
+		fail("round trip", "not to be read back:\n%s", text);
+	return ledger.observed_until;
+}
+
+/* The wall clock as it was, if nobody set it since. */
+static nsec_t real_at(nsec_t awake)
+{
+	size_t i = world.disturbances.count;
+
+	while (i > 0 && world.disturbances.items[i - 1].when > awake)
+		i--;
+	return awake + (i > 0 ? world.disturbances.items[i - 1].asleep : 0) + world.offset;
+}
+
+/* A use that still waits for an answer is not in the file: its event must come again. */
+static void note_saved(struct thing *thing, const struct ledger_entry *entry, nsec_t until)
+{
+	nsec_t used = truth_used(thing);
+	bool is_open = entry && !watch_is_settled(world.watch) &&
+		(world.scale.clock_changes || entry->last_used < real_at(used));
+
+	if (is_open && !world.scale.clock_changes && real_at(used) < until)
+		fail("saved", "%s was used %lld ns before what the file is said to know", thing->id,
+			(long long)(until - real_at(used)));
+	if (!is_open)
+		thing->saved = entry ? used : -1;
+	else if (thing->saved < 0)
+		thing->saved = thing->came;
+	thing->saved_origins = entry ? thing->origins : 0;
+}
+
 /* What the cache file says is all that is known after a crash. */
 void oracle_saved(const char *text)
 {
 	_cleanup_free_ char *again = NULL;
+	nsec_t until = complete_until(text);
 
-	for (size_t i = 0; i < world.things.count; i++) {
-		bool known = ledger_find(world.ledger, at(i)->id);
-
-		/* What is still open is not in the file, and the events that raised it do not come
-		 * again.
-		 */
-		if (!known || watch_is_settled(world.watch))
-			at(i)->saved = known ? truth_used(at(i)) : -1;
-		else if (at(i)->saved < 0)
-			at(i)->saved = at(i)->came;
-		at(i)->saved_origins = known ? at(i)->origins : 0;
-	}
-	world.saved_awake = world.ledger->observed.awake;
+	for (size_t i = 0; i < world.things.count; i++)
+		note_saved(at(i), ledger_find(world.ledger, at(i)->id), until);
+	if (world.ledger->observed.elapsed > 0)
+		world.saved_awake =
+			world.ledger->observed.awake - (world.ledger->observed_until - until);
 	if (!random_chance(5))
 		return;
 	again = round_trip(text);

@@ -230,6 +230,20 @@ static void test_the_form_is_the_promised_one(void **state)
 	assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
+static void test_what_is_open_is_told_again(void **state)
+{
+	struct book *book = *state;
+	_cleanup_free_ char *text = NULL, *later = NULL;
+
+	book->ledger.observed_until = NOW;
+	book->ledger.open_since = NOW - 1;
+	text = encode(book);
+	assert_non_null(strstr(text, "\"observed_until\":\"2026-11-23T23:03:20.123456788Z\","));
+	book->ledger.open_since = NOW + 1;
+	later = encode(book);
+	assert_non_null(strstr(later, "\"observed_until\":\"2026-11-23T23:03:20.123456789Z\","));
+}
+
 static void test_managed_is_written_for_readers(void **state)
 {
 	struct book *book = *state;
@@ -363,6 +377,7 @@ int main(void)
 		book_test(test_what_a_person_changed_is_taken),
 		book_test(test_an_empty_ledger),
 		book_test(test_the_form_is_the_promised_one),
+		book_test(test_what_is_open_is_told_again),
 		book_test(test_managed_is_written_for_readers),
 		book_test(test_the_same_ledger_gives_the_same_text),
 		cmocka_unit_test(test_b9_elastic_packages_cache_becomes_tracked),
