@@ -24,10 +24,12 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 		return;
 	}
 	late->next = 0;
-	if (late->again)
+	if (late->again) {
 		begin(late);
-	else
-		late->over(late->userdata);
+		return;
+	}
+	late_forget(late);
+	late->over(late->userdata);
 }
 
 void late_init(struct late *late, struct event_base *base, void (*look)(void *userdata),
@@ -42,6 +44,7 @@ void late_init(struct late *late, struct event_base *base, void (*look)(void *us
 void late_finish(struct late *late)
 {
 	event_free(late->timer);
+	late_forget(late);
 	*late = (struct late){};
 }
 
@@ -51,6 +54,26 @@ void late_expect(struct late *late)
 		late->again = true;
 	else
 		begin(late);
+}
+
+void late_expect_pull(struct late *late, const struct question *question)
+{
+	/* No use: that is told now, and once. */
+	struct question expected = {
+		.kind = QUESTION_IMAGE,
+		.name = xstrdup(question->name),
+		.has_origin = true,
+		.origin = question->origin,
+		.when = question->when,
+	};
+
+	questions_add(&late->names, &expected);
+	late_expect(late);
+}
+
+void late_forget(struct late *late)
+{
+	questions_finish(&late->names);
 }
 
 void late_cancel(struct late *late)

@@ -6,19 +6,15 @@
 
 #include "core/tracking.h"
 #include "daemon/apply.h"
-#include "daemon/differences.h"
+#include "daemon/comparison.h"
+#include "daemon/inquiry.h"
 #include "daemon/late.h"
 #include "daemon/observe.h"
-#include "daemon/questions.h"
 #include "daemon/reconcile.h"
-#include "io/clock.h"
 #include "io/log.h"
 
 /* More open questions than this are cheaper to answer by a list. */
 #define QUESTIONS_MAX 64
-
-/* A list can be so much ahead of the events. */
-#define EXPLANATION_WAIT (NSEC_PER_SEC * 2)
 
 typedef ARRAY(struct engine_event) events_t;
 
@@ -37,17 +33,9 @@ struct watch {
 	events_t unsettled; /* came during a request: to be applied again after its answer */
 	events_t during_removal; /* the same, of images, for a removal's answers */
 
-	bool compare; /* the lists that are under way with what is known */
-	struct differences differences; /* that no event has explained so far */
-	struct event *differences_timer;
-	size_t differences_told; /* in all */
-
+	struct comparison comparison;
 	struct late late; /* looks for what was told when it began */
-	struct questions expected; /* the names that were pulled so */
-
-	struct questions questions;
-	struct question asked; /* its answer is under way */
-	struct engine_call *ask;
+	struct inquiry inquiry;
 
 	struct engine_call *containers; /* for a collection */
 	watch_done_fn containers_done;
@@ -64,7 +52,7 @@ static void on_lists(void *userdata, const struct image_records *images,
 	const struct container_records *containers);
 static void on_listed(void *userdata);
 static void on_reconciled(void *userdata, int result, const char *why);
-static void on_differences(evutil_socket_t fd, short what, void *userdata);
+static void on_answered(void *userdata, struct question *question, struct engine_answer *answer);
 static void on_late_over(void *userdata);
 
 static void look(void *userdata)
@@ -80,9 +68,8 @@ struct watch *watch_create(struct event_base *base, struct engine *engine,
 		on_reconciled };
 	struct watch *watch = xcalloc(1, sizeof(*watch));
 
-	watch->differences_timer = evtimer_new(base, on_differences, watch);
-	if (!watch->differences_timer)
-		abort();
+	comparison_init(&watch->comparison, base, inventory);
+	inquiry_init(&watch->inquiry, engine, inventory, on_answered, watch);
 	late_init(&watch->late, base, look, on_late_over, watch);
 	watch->reconcile = reconcile_create(engine, inventory, &reconcile_handler, watch);
 	watch->engine = engine;
@@ -107,28 +94,12 @@ static void drop_events(events_t *events)
 	*events = (events_t){};
 }
 
-/* The question whose answer is under way is open again. */
-static void take_back(struct watch *watch)
-{
-	if (!watch->ask)
-		return;
-	engine_cancel(TAKE_PTR(watch->ask));
-	questions_add(&watch->questions, &watch->asked);
-}
-
-static void forget_differences(struct watch *watch)
-{
-	watch->compare = false;
-	differences_finish(&watch->differences);
-	evtimer_del(watch->differences_timer);
-}
-
 void watch_pause(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
-	forget_differences(watch);
+	comparison_forget(&watch->comparison);
 	late_cancel(&watch->late);
-	take_back(watch);
+	inquiry_take_back(&watch->inquiry);
 	engine_cancel(TAKE_PTR(watch->containers));
 	drop_events(&watch->during_removal); /* they were applied as they came */
 	watch->reconcile_again = watch->removing = watch->loaded = watch->complete = false;
@@ -138,8 +109,8 @@ void watch_stop(struct watch *watch)
 {
 	watch_pause(watch);
 	drop_events(&watch->unsettled);
-	questions_finish(&watch->questions);
-	question_finish(&watch->asked);
+	inquiry_finish(&watch->inquiry);
+	late_forget(&watch->late);
 	on_late_over(watch);
 }
 
@@ -148,7 +119,7 @@ void watch_destroy(struct watch *watch)
 	if (!watch)
 		return;
 	watch_stop(watch);
-	event_free(watch->differences_timer);
+	comparison_finish(&watch->comparison);
 	late_finish(&watch->late);
 	reconcile_destroy(watch->reconcile);
 	free(watch);
@@ -156,7 +127,7 @@ void watch_destroy(struct watch *watch)
 
 size_t watch_differences(const struct watch *watch)
 {
-	return watch->differences_told;
+	return watch->comparison.told;
 }
 
 bool watch_is_loaded(const struct watch *watch)
@@ -167,12 +138,12 @@ bool watch_is_loaded(const struct watch *watch)
 bool watch_is_settled(const struct watch *watch)
 {
 	return watch->live && watch->complete && !reconcile_is_running(watch->reconcile) &&
-		!watch->ask && !questions_wait(&watch->questions, watch->removing);
+		!inquiry_is_open(&watch->inquiry, watch->removing);
 }
 
 nsec_t watch_open_since(const struct watch *watch)
 {
-	return MIN(questions_since(&watch->questions), question_since(&watch->asked));
+	return inquiry_since(&watch->inquiry);
 }
 
 static void tell_settled(struct watch *watch)
@@ -185,7 +156,7 @@ void watch_set_live(struct watch *watch, bool live)
 {
 	watch->live = live;
 	if (!live)
-		forget_differences(watch);
+		comparison_forget(&watch->comparison);
 	/* What began before that came perhaps after the list. */
 	if (live && engine_tells_beginnings(watch->engine))
 		late_expect(&watch->late);
@@ -197,7 +168,7 @@ void watch_set_live(struct watch *watch, bool live)
 
 void watch_image_gone(struct watch *watch, const char *id)
 {
-	questions_drop_image(&watch->questions, id);
+	questions_drop_image(&watch->inquiry.waiting, id);
 	apply_gone(&watch->apply, id);
 }
 
@@ -212,31 +183,17 @@ static bool is_image_id(const char *name)
 	return strncmp(name, "sha256:", 7) == 0;
 }
 
-/* A pull that was told when it began: whoever has the name in the next lists may have come by it.
- */
-static void expect(struct watch *watch, const struct question *question)
+/* Whether it asks of a pull that was told when it began, perhaps before it was through. */
+static bool may_come_late(const struct watch *watch, const struct question *question)
 {
-	/* No use: that is told now, and once. */
-	struct question expected = {
-		.kind = QUESTION_IMAGE,
-		.has_origin = true,
-		.origin = question->origin,
-		.when = question->when,
-	};
-
-	if (question->kind != QUESTION_IMAGE || !question->has_origin ||
-		is_image_id(question->name) || !engine_tells_beginnings(watch->engine))
-		return;
-	expected.name = xstrdup(question->name);
-	questions_add(&watch->expected, &expected);
-	late_expect(&watch->late);
+	return question->kind == QUESTION_IMAGE && question->has_origin &&
+		!is_image_id(question->name) && engine_tells_beginnings(watch->engine);
 }
 
 static void on_late_over(void *userdata)
 {
 	struct watch *watch = userdata;
 
-	questions_finish(&watch->expected);
 	watch->apply.unnamed_load = 0;
 }
 
@@ -244,15 +201,10 @@ static void on_open(void *userdata, struct question *question)
 {
 	struct watch *watch = userdata;
 
-	expect(watch, question);
-	/* Which image a container holds does not change: the answer under way will do. */
-	if (watch->ask && question->kind == QUESTION_CONTAINER &&
-		question_equals(&watch->asked, question)) {
-		question_merge(&watch->asked, question);
-		return;
-	}
-	questions_add(&watch->questions, question);
-	if (watch->questions.count > QUESTIONS_MAX)
+	if (may_come_late(watch, question))
+		late_expect_pull(&watch->late, question);
+	inquiry_add(&watch->inquiry, question);
+	if (watch->inquiry.waiting.count > QUESTIONS_MAX)
 		watch_reconcile(watch);
 	else
 		ask_next(watch);
@@ -260,10 +212,11 @@ static void on_open(void *userdata, struct question *question)
 
 static void on_doubt(void *userdata, const char *why)
 {
+	struct watch *watch = userdata;
+
 	log_debug("listing images anew: %s", why);
-	/* It is known that something is not known. */
-	forget_differences(userdata);
-	watch_reconcile(userdata);
+	comparison_forget(&watch->comparison);
+	watch_reconcile(watch);
 }
 
 static void on_arrived(void *userdata, const struct image *image)
@@ -284,12 +237,11 @@ static bool is_awaited(void *userdata, const char *canonical, const char **ret_i
 {
 	const struct watch *watch = userdata;
 
-	if (questions_are_about(&watch->questions, canonical, ret_id) ||
-		(watch->ask && question_is_about(&watch->asked, canonical, ret_id)))
+	if (inquiry_is_about(&watch->inquiry, canonical, ret_id))
 		return true;
 	/* What was missed may have moved any name. */
 	*ret_id = NULL;
-	return reconcile_is_listing(watch->reconcile) && !watch->compare;
+	return reconcile_is_listing(watch->reconcile) && !watch->comparison.is_on;
 }
 
 static bool is_container_event(const struct engine_event *event)
@@ -309,7 +261,7 @@ static bool is_unsettled(const struct watch *watch, const struct engine_event *e
 		return true;
 	if (is_container_event(event))
 		return is_listing_containers(watch);
-	return watch->ask || reconcile_is_listing(watch->reconcile);
+	return inquiry_is_asking(&watch->inquiry) || reconcile_is_listing(watch->reconcile);
 }
 
 /*
@@ -337,106 +289,67 @@ static void apply_again(struct watch *watch, bool images, bool containers)
 	free(events.items);
 }
 
-/* The question that is answered now. What its answer opens may be asked at once. */
-static struct question take_asked(struct watch *watch)
+static void on_image(struct watch *watch, struct question *question, struct engine_answer *answer)
 {
-	watch->ask = NULL;
-	return TAKE_STRUCT(watch->asked);
+	if (answer->result == ENGINE_OK) {
+		apply_image(
+			&watch->apply, question, &answer->image, observe_now(watch->apply.ledger));
+	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question->name)) {
+		watch_image_gone(watch, question->name);
+		/* A load tells no tags. */
+		if (question->text || question->has_origin)
+			on_doubt(watch, "a tag has moved to an image that is gone");
+	} else {
+		/* Nobody has that name (pull --all-tags tells the repository alone), or a failure.
+		 */
+		inquiry_add(&watch->inquiry, question);
+		on_doubt(watch, answer->message);
+	}
 }
 
-static void finish_question(struct watch *watch, struct question *question)
+static void on_container(
+	struct watch *watch, struct question *question, struct engine_answer *answer)
 {
-	question_finish(question);
+	bool found = answer->result == ENGINE_OK;
+
+	if (answer->result < 0) {
+		/* It may well be there, and hold an image. */
+		inquiry_add(&watch->inquiry, question);
+		on_doubt(watch, answer->message);
+		return;
+	}
+	if (!found)
+		log_debug("what the user typed must do: %s", answer->message);
+	apply_container(&watch->apply, question, found ? answer->container.image_id : NULL,
+		observe_now(watch->apply.ledger));
+}
+
+static void on_answered(void *userdata, struct question *question, struct engine_answer *answer)
+{
+	struct watch *watch = userdata;
+
+	switch (question->kind) {
+	case QUESTION_IMAGE:
+		on_image(watch, question, answer);
+		break;
+	case QUESTION_HISTORY:
+		apply_history(&watch->apply, question->name,
+			answer->result == ENGINE_OK ? &answer->history : NULL);
+		break;
+	case QUESTION_CONTAINER:
+		on_container(watch, question, answer);
+		break;
+	}
 	apply_again(watch, true, false);
 	ask_next(watch);
 	tell_settled(watch);
 }
 
-static void on_image(void *userdata, struct engine_answer *answer)
-{
-	struct watch *watch = userdata;
-	struct question question = take_asked(watch);
-
-	if (answer->result == ENGINE_OK) {
-		apply_image(
-			&watch->apply, &question, &answer->image, observe_now(watch->apply.ledger));
-	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question.name)) {
-		watch_image_gone(watch, question.name);
-		/* A load tells no tags. */
-		if (question.text || question.has_origin)
-			on_doubt(watch, "a tag has moved to an image that is gone");
-	} else {
-		/* Nobody has that name (pull --all-tags tells the repository alone), or a failure.
-		 */
-		questions_add(&watch->questions, &question);
-		on_doubt(watch, answer->message);
-	}
-	finish_question(watch, &question);
-}
-
-static void on_history(void *userdata, struct engine_answer *answer)
-{
-	struct watch *watch = userdata;
-	struct question question = take_asked(watch);
-
-	apply_history(&watch->apply, question.name,
-		answer->result == ENGINE_OK ? &answer->history : NULL);
-	finish_question(watch, &question);
-}
-
-static void on_container(void *userdata, struct engine_answer *answer)
-{
-	struct watch *watch = userdata;
-	struct question question = take_asked(watch);
-	bool found = answer->result == ENGINE_OK;
-
-	if (answer->result < 0) {
-		/* It may well be there, and hold an image. */
-		questions_add(&watch->questions, &question);
-		on_doubt(watch, answer->message);
-	} else {
-		if (!found)
-			log_debug("what the user typed must do: %s", answer->message);
-		apply_container(&watch->apply, &question, found ? answer->container.image_id : NULL,
-			observe_now(watch->apply.ledger));
-	}
-	finish_question(watch, &question);
-}
-
-static struct engine_call *ask(struct watch *watch, const struct question *question)
-{
-	switch (question->kind) {
-	case QUESTION_IMAGE:
-		return engine_inspect_image(watch->engine, question->name, on_image, watch);
-	case QUESTION_HISTORY:
-		return engine_image_history(watch->engine, question->name, on_history, watch);
-	case QUESTION_CONTAINER:
-		return engine_inspect_container(watch->engine, question->name, on_container, watch);
-	}
-	abort();
-}
-
-/* Several of the same image may have been asked for before the first answer made them needless. */
-static bool is_needless(const struct watch *watch, const struct question *question)
-{
-	const struct image *image = inventory_find_image(watch->apply.inventory, question->name);
-
-	return question->kind == QUESTION_HISTORY &&
-		!(image && inventory_needs_history(watch->apply.inventory, image));
-}
-
 static void ask_next(struct watch *watch)
 {
 	/* While the stream is broken nobody knows who would answer. */
-	if (!watch->live || watch->ask || reconcile_is_running(watch->reconcile))
-		return;
-	while (questions_take(&watch->questions, watch->removing, &watch->asked)) {
-		if (!is_needless(watch, &watch->asked)) {
-			watch->ask = ask(watch, &watch->asked);
-			return;
-		}
-		question_finish(&watch->asked);
-	}
+	if (watch->live && !reconcile_is_running(watch->reconcile))
+		inquiry_next(&watch->inquiry, watch->removing);
 }
 
 /* The image that the event's container is known to hold, NULL if it is not. */
@@ -462,20 +375,6 @@ static void remember(const struct watch *watch, events_t *events, const struct e
 	};
 }
 
-/* What the event tells of is no difference. */
-static void explain(struct watch *watch, const struct engine_event *event)
-{
-	const struct image *image;
-
-	if (watch->differences.count == 0)
-		return;
-	differences_explain(&watch->differences, event->actor);
-	differences_explain(&watch->differences, event->name);
-	image = inventory_resolve(watch->apply.inventory, event->actor);
-	if (image)
-		differences_explain(&watch->differences, image->id);
-}
-
 void watch_event(struct watch *watch, const struct engine_event *event)
 {
 	bool unsettled = is_unsettled(watch, event);
@@ -494,7 +393,7 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 		apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
 	if (unsettled && !ends)
 		remember(watch, &watch->unsettled, event);
-	explain(watch, event);
+	comparison_explain_event(&watch->comparison, event);
 }
 
 void watch_set_removing(struct watch *watch, bool removing)
@@ -515,36 +414,13 @@ static void on_lists(void *userdata, const struct image_records *images,
 {
 	struct watch *watch = userdata;
 
-	if (!watch->compare)
+	if (!watch->comparison.is_on)
 		return;
-	differences_find(&watch->differences, watch->apply.inventory, images, containers);
+	comparison_lists(&watch->comparison, images, containers);
 	for (size_t i = 0; i < watch->unsettled.count; i++)
-		explain(watch, &watch->unsettled.items[i]);
-	for (size_t i = 0; i < watch->questions.count; i++)
-		differences_explain(&watch->differences, watch->questions.items[i].name);
-}
-
-/* What the lists have changed, if no event comes to tell of it. */
-static void await_explanations(struct watch *watch)
-{
-	watch->compare = false;
-	differences_drop_steps(&watch->differences, watch->apply.inventory);
-	if (watch->differences.count > 0)
-		timer_arm(watch->differences_timer, EXPLANATION_WAIT);
-}
-
-static void on_differences(evutil_socket_t fd _unused_, short what _unused_, void *userdata)
-{
-	struct watch *watch = userdata;
-
-	differences_drop_steps(&watch->differences, watch->apply.inventory);
-	watch->differences_told += watch->differences.count;
-	for (size_t i = 0; i < watch->differences.count; i++)
-		log_info("no event told that %s", watch->differences.items[i].text);
-	if (watch->differences.count > 0)
-		log_info("the list at the interval knew better than events, %zu times so far",
-			watch->differences_told);
-	differences_finish(&watch->differences);
+		comparison_explain_event(&watch->comparison, &watch->unsettled.items[i]);
+	for (size_t i = 0; i < watch->inquiry.waiting.count; i++)
+		comparison_explain(&watch->comparison, watch->inquiry.waiting.items[i].name);
 }
 
 /* What the inventory has and the ledger has not yet; at first, all of it is no news. */
@@ -579,11 +455,10 @@ static void tell_arrivals(struct watch *watch, const struct strings *ids)
 static void on_listed(void *userdata)
 {
 	struct watch *watch = userdata;
-	struct questions questions = watch->questions;
+	struct questions questions = TAKE_STRUCT(watch->inquiry.waiting);
 	_cleanup_strings_ struct strings arrivals = {};
 	nsec_t now = observe_now(watch->apply.ledger);
 
-	watch->questions = (struct questions){};
 	watch->handler.listed(watch->userdata);
 	find_new_images(watch, &arrivals);
 	watch->loaded = true;
@@ -596,12 +471,12 @@ static void on_listed(void *userdata)
 	tracking_settle_all(watch->apply.policy, watch->apply.ledger, watch->apply.inventory, now);
 	for (size_t i = 0; i < questions.count; i++)
 		apply_list(&watch->apply, &questions.items[i], now);
-	for (size_t i = 0; i < watch->expected.count; i++)
-		apply_list(&watch->apply, &watch->expected.items[i], now);
+	for (size_t i = 0; i < watch->late.names.count; i++)
+		apply_list(&watch->apply, &watch->late.names.items[i], now);
 	questions_finish(&questions);
 	apply_again(watch, true, true);
 	tell_arrivals(watch, &arrivals);
-	await_explanations(watch);
+	comparison_listed(&watch->comparison);
 }
 
 static void on_reconciled(void *userdata, int result, const char *why)
@@ -634,7 +509,7 @@ void watch_reconcile(struct watch *watch)
 	}
 	watch->reconcile_again = false;
 	/* The list answers what was asked, and is newer. */
-	take_back(watch);
+	inquiry_take_back(&watch->inquiry);
 	reconcile_start(watch->reconcile);
 }
 
@@ -643,10 +518,7 @@ void watch_compare(struct watch *watch)
 	/* With an interval that is shorter than a list takes there would always be one more. */
 	if (reconcile_is_running(watch->reconcile))
 		return;
-	/* What was found by the last one is told first; with very short intervals that takes turns.
-	 */
-	watch->compare =
-		watch_is_settled(watch) && !evtimer_pending(watch->differences_timer, NULL);
+	comparison_begin(&watch->comparison, watch_is_settled(watch));
 	watch_reconcile(watch);
 }
 
