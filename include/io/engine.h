@@ -10,37 +10,14 @@
 #include <event2/event.h>
 
 #include "codec/engine_json.h"
-#include "codec/records_json.h"
-#include "codec/usage_json.h"
 #include "core/base.h"
 #include "io/endpoint.h"
+#include "io/engine_answer.h"
 #include "io/http.h"
 #include "io/request_stats.h"
 
 struct engine;
 struct engine_call;
-
-/* The result of a request; what is negative is -errno: no answer, or none that makes sense. */
-enum engine_result {
-	ENGINE_OK = 0,
-	ENGINE_NOT_FOUND = 1, /* 404: no such image or container */
-	ENGINE_CONFLICT = 2, /* 409: in use, has children, or has several names */
-};
-
-/* Good until the callback returns, which may take contents over and leave {} in their place. */
-struct engine_answer {
-	int result;
-	const char *message; /* for people, unless ENGINE_OK */
-	struct image_records images; /* of a measure: sizes that inspect does not tell */
-	struct image_record image;
-	struct history history;
-	struct container_records containers;
-	struct container_record container;
-	struct usage usage;
-	struct build_cache build_cache; /* only if it was asked for */
-	struct pruned pruned;
-	struct removal removal;
-};
 
 typedef void (*engine_fn)(void *userdata, struct engine_answer *answer);
 

@@ -12,7 +12,6 @@
 #include "io/api_version.h"
 #include "io/clock.h"
 #include "io/files.h"
-#include "io/log.h"
 
 #define LIST_MAX ((size_t)256 << 20)
 #define OBJECT_MAX ((size_t)16 << 20)
@@ -37,10 +36,6 @@ static const struct {
 	[REQUEST_IMAGE_REMOVE] = { "DELETE", OBJECT_MAX },
 };
 
-/* 0, or what the answer's result is to be, with why in *error. */
-typedef int (*decode_fn)(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error);
-
 struct engine_call {
 	struct engine *engine;
 	struct http_call *http_call;
@@ -49,7 +44,7 @@ struct engine_call {
 	nsec_t timeout;
 	nsec_t sent;
 	/* Makes a value of a good answer's body. */
-	decode_fn decode;
+	engine_decode_fn *decode;
 	/* Set for the steps of engine_connect(), which go on instead of answering. */
 	void (*step)(struct engine_call *call, const struct http_answer *answer);
 	engine_fn fn;
@@ -218,13 +213,7 @@ static void answer_call(struct engine_call *call, struct engine_answer *answer)
 
 	call_free(call);
 	fn(userdata, answer);
-	image_records_finish(&answer->images);
-	image_record_finish(&answer->image);
-	history_finish(&answer->history);
-	container_records_finish(&answer->containers);
-	container_record_finish(&answer->container);
-	build_cache_finish(&answer->build_cache);
-	removal_finish(&answer->removal);
+	engine_answer_finish(answer);
 }
 
 static void fail_call(struct engine_call *call, int result, const char *why)
@@ -283,13 +272,9 @@ static bool retry_later(struct engine_call *call, const struct http_answer *answ
 static void set_sizes(struct engine_call *call, const struct http_answer *http_answer,
 	struct engine_answer *answer)
 {
-	_cleanup_error_ struct error why = {};
-
 	answer->image.has_size = false;
-	if (call->request == REQUEST_SYSTEM_DF &&
-		decode_image_sizes(http_answer->body, http_answer->length, &answer->images, &why) <
-			0)
-		log_debug("sizes of images: %s", why.message);
+	if (call->request == REQUEST_SYSTEM_DF)
+		engine_answer_read_sizes(http_answer->body, http_answer->length, answer);
 }
 
 static void on_done(void *userdata, const struct http_answer *http_answer)
@@ -456,91 +441,9 @@ struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *us
 	return call;
 }
 
-static int decode_images_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_images(body, length, &answer->images, error);
-}
-
-static int decode_image_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_image(body, length, &answer->image, error);
-}
-
-static int decode_history_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_history(body, length, &answer->history, error);
-}
-
-static int decode_containers_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_containers(body, length, &answer->containers, error);
-}
-
-static int decode_container_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_container(body, length, &answer->container, error);
-}
-
-static int decode_usage_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_usage(body, length, &answer->usage, error);
-}
-
-/* What is wrong with the cache does not concern the images. */
-static void decode_cache(const char *body, size_t length, struct engine_answer *answer)
-{
-	_cleanup_error_ struct error why = {};
-
-	if (decode_build_cache(body, length, &answer->build_cache, &why) < 0)
-		log_debug("build cache: %s", why.message);
-}
-
-static int decode_usage_and_cache_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	decode_cache(body, length, answer);
-	return decode_usage(body, length, &answer->usage, error);
-}
-
-static int decode_usage_beside_cache_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	decode_cache(body, length, answer);
-	return decode_usage_beside_cache(body, length, &answer->usage, error);
-}
-
-static int decode_pruned_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_pruned(body, length, &answer->pruned, error);
-}
-
-static int decode_removal_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	return decode_removal(body, length, &answer->removal, error);
-}
-
-static int decode_podman_removal_answer(
-	const char *body, size_t length, struct engine_answer *answer, struct error *error)
-{
-	int r = decode_podman_removal(body, length, &answer->removal, error);
-
-	return r <= 0                   ? r
-		: r == PODMAN_NOT_FOUND ? (int)ENGINE_NOT_FOUND
-		: r == PODMAN_IN_USE    ? (int)ENGINE_CONFLICT
-					: -EREMOTEIO;
-}
-
 /* Takes the path over. */
 static struct engine_call *ask(struct engine *engine, enum engine_request request, char *path,
-	decode_fn decode, engine_fn fn, void *userdata)
+	engine_decode_fn *decode, engine_fn fn, void *userdata)
 {
 	struct engine_call *call = call_new(engine, request, path, fn, userdata);
 
@@ -553,7 +456,7 @@ struct engine_call *engine_list_images(struct engine *engine, engine_fn fn, void
 {
 	struct engine_call *call =
 		ask(engine, REQUEST_IMAGES, xasprintf("/v%s/images/json?all=1", engine->api_text),
-			decode_images_answer, fn, userdata);
+			engine_answer_read_images, fn, userdata);
 
 	call->retries_left = MIN(call->retries_left, LIST_RETRIES_MAX);
 	return call;
@@ -565,8 +468,8 @@ struct engine_call *engine_inspect_image(
 	_cleanup_free_ char *escaped = http_escape(name);
 
 	return ask(engine, REQUEST_IMAGE,
-		xasprintf("/v%s/images/%s/json", engine->api_text, escaped), decode_image_answer,
-		fn, userdata);
+		xasprintf("/v%s/images/%s/json", engine->api_text, escaped),
+		engine_answer_read_image, fn, userdata);
 }
 
 struct engine_call *engine_image_history(
@@ -576,14 +479,14 @@ struct engine_call *engine_image_history(
 
 	return ask(engine, REQUEST_HISTORY,
 		xasprintf("/v%s/images/%s/history", engine->api_text, escaped),
-		decode_history_answer, fn, userdata);
+		engine_answer_read_history, fn, userdata);
 }
 
 struct engine_call *engine_list_containers(struct engine *engine, engine_fn fn, void *userdata)
 {
 	return ask(engine, REQUEST_CONTAINERS,
-		xasprintf("/v%s/containers/json?all=1", engine->api_text), decode_containers_answer,
-		fn, userdata);
+		xasprintf("/v%s/containers/json?all=1", engine->api_text),
+		engine_answer_read_containers, fn, userdata);
 }
 
 struct engine_call *engine_inspect_container(
@@ -593,7 +496,7 @@ struct engine_call *engine_inspect_container(
 
 	return ask(engine, REQUEST_CONTAINER,
 		xasprintf("/v%s/containers/%s/json", engine->api_text, escaped),
-		decode_container_answer, fn, userdata);
+		engine_answer_read_container, fn, userdata);
 }
 
 static bool is_at_least(const struct engine *engine, unsigned minor)
@@ -606,9 +509,9 @@ struct engine_call *engine_measure(
 {
 	/* Before Docker 29 the containerd store counts all that it has unpacked, for whomever. */
 	bool cache_is_counted = engine->info.is_containerd && !is_at_least(engine, 52);
-	decode_fn decode = cache_is_counted ? decode_usage_beside_cache_answer
-		: build_cache               ? decode_usage_and_cache_answer
-					    : decode_usage_answer;
+	engine_decode_fn *decode = cache_is_counted ? engine_answer_read_usage_beside_cache
+		: build_cache                       ? engine_answer_read_usage_and_cache
+						    : engine_answer_read_usage;
 	/* type= is known from 1.42 on; before, it is ignored. */
 	const char *images = is_at_least(engine, 42) ? "?type=image" : "",
 		   *cache = *images && (build_cache || cache_is_counted) ? "&type=build-cache" : "";
@@ -632,7 +535,7 @@ struct engine_call *engine_prune_unused(
 
 	return ask(engine, REQUEST_BUILD_PRUNE,
 		xasprintf("/v%s/build/prune?filters=%s", engine->api_text, escaped),
-		decode_pruned_answer, fn, userdata);
+		engine_answer_read_pruned, fn, userdata);
 }
 
 struct engine_call *engine_prune_down_to(
@@ -643,7 +546,7 @@ struct engine_call *engine_prune_down_to(
 
 	return ask(engine, REQUEST_BUILD_PRUNE,
 		xasprintf("/v%s/build/prune?%s=%" PRIu64, engine->api_text, name, bytes),
-		decode_pruned_answer, fn, userdata);
+		engine_answer_read_pruned, fn, userdata);
 }
 
 struct engine_call *engine_remove(
@@ -655,10 +558,10 @@ struct engine_call *engine_remove(
 	if (!prune && engine->version.is_podman)
 		return ask(engine, REQUEST_IMAGE_REMOVE,
 			xasprintf("/v4.0.0/libpod/images/remove?images=%s&noprune=true", escaped),
-			decode_podman_removal_answer, fn, userdata);
+			engine_answer_read_podman_removal, fn, userdata);
 	return ask(engine, REQUEST_IMAGE_REMOVE,
 		xasprintf("/v%s/images/%s%s", engine->api_text, escaped, prune ? "" : "?noprune=1"),
-		decode_removal_answer, fn, userdata);
+		engine_answer_read_removal, fn, userdata);
 }
 
 static struct http_call *open_events(struct engine *engine, nsec_t since, const char *more,
