@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The engine's API: version negotiation and typed requests. Every answer comes by callback from the
- * loop, once, failures included; its message names the request. Paths and meanings are those of the
- * Docker Engine API reference, 1.24 to 1.55.
+ * The engine's API: who it is, and one typed call for each endpoint. Every answer comes by callback
+ * from the loop, once, failures included; its message names the request. Paths and meanings are
+ * those of the Docker Engine API reference, 1.24 to 1.55.
  */
 
 #include <event2/event.h>
@@ -13,17 +13,11 @@
 #include "core/base.h"
 #include "io/endpoint.h"
 #include "io/engine_answer.h"
+#include "io/engine_call.h"
 #include "io/http.h"
 #include "io/request_stats.h"
 
 struct engine;
-struct engine_call;
-
-typedef void (*engine_fn)(void *userdata, struct engine_answer *answer);
-
-struct engine_timeouts {
-	nsec_t connect, request;
-};
 
 struct engine *engine_create(struct event_base *base);
 /* Cancels what is under way, without callbacks. Not from a callback. */
