@@ -7,32 +7,11 @@
  */
 
 #include "core/base.h"
+#include "core/departed.h"
 #include "core/hash.h"
+#include "core/image.h"
 #include "core/layers.h"
 #include "core/record.h"
-
-struct image {
-	char *id;
-	char *parent;
-	struct strings references;
-	struct strings digests;
-	struct labels labels;
-	struct layer *top; /* NULL: no layers, or not known yet */
-	uint64_t size; /* bytes, what others have as well included; only if has_size */
-	nsec_t created;
-	struct history *history; /* for as long as it might tell more, else NULL */
-	bool has_size;
-	bool has_layers; /* layers have been asked for */
-	bool has_history; /* it has been asked for */
-	bool failed; /* could not be removed in this collection */
-	bool listed; /* scratch of inventory_replace_images() */
-	unsigned containers; /* that hold it */
-	unsigned children; /* images that name it as their parent */
-	unsigned index; /* scratch of the plan, for a parent: its place in an array */
-	UT_hash_handle hh;
-};
-
-#define DEPARTED_MAX 256 /* as many events as an engine remembers */
 
 struct container {
 	char *id;
@@ -44,9 +23,9 @@ struct container {
 struct inventory {
 	struct image *images; /* uthash by ID; walk it with HASH_ITER */
 	struct container *containers;
-	struct container *departed; /* see inventory_take_departed() */
-	struct reference_entry *references;
-	struct tally *tallies;
+	struct departed *departed; /* see inventory_take_departed() */
+	struct name *references; /* of all images: see names.h */
+	struct tally *tallies; /* who holds which image */
 	struct layers *layers;
 	size_t histories; /* images whose history is kept */
 	bool counts_layers; /* see engine_has_graph_driver(): what images free is known from layers
@@ -86,12 +65,6 @@ bool inventory_needs_history(const struct inventory *inventory, const struct ima
  */
 int inventory_learn_history(
 	struct inventory *inventory, struct image *image, struct history *history);
-
-/* Any part of it may be shared: what the image frees is at least nothing, at most its size. */
-static inline struct bounds image_size_bounds(const struct image *image)
-{
-	return (struct bounds){ 0, image->has_size ? image->size : UINT64_MAX };
-}
 
 /* What all images take on the engine's disk, as far as layers tell. */
 struct bounds inventory_usage(const struct inventory *inventory);
@@ -137,24 +110,6 @@ struct container *inventory_find_container(const struct inventory *inventory, co
  * until it was taken.
  */
 char *inventory_take_departed(struct inventory *inventory, const char *id);
-
-/*
- * An intermediate step of a classic build, or a base that lost its tag: nameless and the parent of
- * another image. Docker shows it with all=1 only.
- */
-bool image_is_intermediate(const struct image *image);
-
-/*
- * Without a tag: docker shows it as <none> and prunes it as dangling, a digest left from a pull or
- * not (moby: ImagesPrune).
- */
-bool image_is_dangling(const struct image *image);
-
-/* Whether another image is built on this one, by its parent or by its layers. */
-bool image_has_children(const struct image *image);
-
-/* What to call it: its familiar references, else digests, else "<none>". The caller frees. */
-char *image_title(const struct image *image) _warn_unused_;
 
 /* Images as `docker images` counts them: without intermediates. */
 size_t inventory_count_images(const struct inventory *inventory);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/inventory.h"
 
+#include "core/names.h"
 #include "core/reference.h"
+#include "core/tallies.h"
 
 #include <string.h>
 
@@ -10,20 +12,6 @@
  * had come to its end would not grow any more, and other images would have gone unseen.
  */
 #define GONE_MAX (UINT64_C(1) << 50)
-
-/* Who has which name. Digests are in here too: a container can be created by one. */
-struct reference_entry {
-	const char *canonical; /* the image's own */
-	struct image *image;
-	UT_hash_handle hh;
-};
-
-/* Who holds an image, counted whether or not the image itself is known yet. */
-struct tally {
-	char *id;
-	unsigned children, containers;
-	UT_hash_handle hh;
-};
 
 void inventory_init(struct inventory *inventory)
 {
@@ -45,21 +33,13 @@ static void free_container(struct container *container)
 	free(container);
 }
 
-static void drop_departed(struct inventory *inventory, struct container *container)
-{
-	HASH_DEL(inventory->departed, container);
-	free_container(container);
-}
-
 void inventory_clear(struct inventory *inventory)
 {
-	struct container *container, *next;
-	struct image *image, *next_image;
+	struct image *image, *next;
 
 	inventory_replace_containers(inventory, NULL, 0);
-	HASH_ITER (hh, inventory->departed, container, next)
-		drop_departed(inventory, container);
-	HASH_ITER (hh, inventory->images, image, next_image)
+	departed_clear(&inventory->departed);
+	HASH_ITER (hh, inventory->images, image, next)
 		inventory_remove_image(inventory, image->id);
 }
 
@@ -73,10 +53,7 @@ struct image *inventory_find_image(const struct inventory *inventory, const char
 
 struct image *inventory_find_reference(const struct inventory *inventory, const char *canonical)
 {
-	struct reference_entry *entry;
-
-	HASH_FIND_STR(inventory->references, canonical, entry);
-	return entry ? entry->image : NULL;
+	return names_find(inventory->references, canonical);
 }
 
 /* The only image whose ID begins with these hex digits. */
@@ -113,40 +90,24 @@ struct image *inventory_resolve(const struct inventory *inventory, const char *t
 	return find_prefix(inventory, text);
 }
 
-static struct tally *find_tally(const struct inventory *inventory, const char *id)
+static void set_holders(struct image *image, struct holders holders)
 {
-	struct tally *tally;
-
-	HASH_FIND_STR(inventory->tallies, id, tally);
-	return tally;
+	image->children = holders.children;
+	image->containers = holders.containers;
 }
 
 /* Adds to the counts of an image ID, which may be NULL. */
 static void hold(struct inventory *inventory, const char *id, int children, int containers)
 {
-	struct tally *tally;
+	struct holders holders;
 	struct image *image;
 
 	if (!id)
 		return;
-	tally = find_tally(inventory, id);
-	if (!tally) {
-		tally = xcalloc(1, sizeof(*tally));
-		tally->id = xstrdup(id);
-		HASH_ADD_KEYPTR(hh, inventory->tallies, tally->id, strlen(id), tally);
-	}
-	tally->children += (unsigned)children;
-	tally->containers += (unsigned)containers;
+	holders = tallies_add(&inventory->tallies, id, children, containers);
 	image = inventory_find_image(inventory, id);
-	if (image) {
-		image->children = tally->children;
-		image->containers = tally->containers;
-	}
-	if (tally->children == 0 && tally->containers == 0) {
-		HASH_DEL(inventory->tallies, tally);
-		free(tally->id);
-		free(tally);
-	}
+	if (image)
+		set_holders(image, holders);
 }
 
 static void set_parent(struct inventory *inventory, struct image *image, const char *parent)
@@ -171,61 +132,32 @@ static void drop_history(struct inventory *inventory, struct image *image)
 
 static struct image *add_image(struct inventory *inventory, const char *id)
 {
-	const struct tally *tally = find_tally(inventory, id);
-	struct image *image = xcalloc(1, sizeof(*image));
+	struct image *image = image_create(id);
 
-	image->id = xstrdup(id);
-	if (tally) {
-		image->children = tally->children;
-		image->containers = tally->containers;
-	}
+	set_holders(image, tallies_find(inventory->tallies, id));
 	HASH_ADD_KEYPTR(hh, inventory->images, image->id, strlen(image->id), image);
 	inventory->generation++;
 	return image;
-}
-
-static void unindex_reference(struct inventory *inventory, const char *canonical)
-{
-	struct reference_entry *entry;
-
-	HASH_FIND_STR(inventory->references, canonical, entry);
-	if (!entry)
-		return;
-	HASH_DEL(inventory->references, entry);
-	free(entry);
 }
 
 void inventory_drop_reference(
 	struct inventory *inventory, struct image *image, const char *canonical)
 {
 	if (inventory_find_reference(inventory, canonical) == image)
-		unindex_reference(inventory, canonical);
+		names_drop(&inventory->references, canonical);
 	if (strings_remove(&image->references, canonical) ||
 		strings_remove(&image->digests, canonical))
 		inventory->generation++;
 }
 
-/* The text is the image's own, and stays for as long as it has this name. */
+/* The text is the image's own. */
 static void index_reference(struct inventory *inventory, struct image *image, const char *canonical)
 {
-	struct reference_entry *entry;
+	struct image *owner = names_put(&inventory->references, canonical, image);
 
-	HASH_FIND_STR(inventory->references, canonical, entry);
-	if (entry) {
-		struct image *owner = entry->image;
-
-		entry->image = image;
-		entry->canonical = canonical;
-		entry->hh.key = canonical; /* equal to what it was, whose text may go */
-		/* Its entry is another's now, so that just the name is dropped. */
-		if (owner != image)
-			inventory_drop_reference(inventory, owner, canonical);
-		return;
-	}
-	entry = xcalloc(1, sizeof(*entry));
-	entry->canonical = canonical;
-	entry->image = image;
-	HASH_ADD_KEYPTR(hh, inventory->references, entry->canonical, strlen(canonical), entry);
+	/* The entry is another's now, so that just the name is dropped. */
+	if (owner)
+		inventory_drop_reference(inventory, owner, canonical);
 }
 
 void inventory_move_reference(
@@ -252,7 +184,7 @@ static void set_names(struct inventory *inventory, struct image *image, struct s
 	}
 	for (size_t i = 0; i < names->count; i++)
 		if (!strings_contain(&sorted, names->items[i]))
-			unindex_reference(inventory, names->items[i]);
+			names_drop(&inventory->references, names->items[i]);
 	for (size_t i = 0; i < sorted.count; i++)
 		index_reference(inventory, image, sorted.items[i]);
 	strings_finish(names);
@@ -329,23 +261,11 @@ struct bounds inventory_reclaim(const struct inventory *inventory, const struct 
 	return reclaims;
 }
 
-/* Nothing in layers is rarely true, and often what an engine says that has not counted. */
-static bool is_size(uint64_t size, bool has_layers)
-{
-	return size > 0 || !has_layers;
-}
-
 static void set_size(
 	struct inventory *inventory, struct image *image, const struct image_record *record)
 {
-	/* An image does not change: what was told before holds. */
-	uint64_t size = record->has_size ? record->size : image->size;
-	bool has_size = (record->has_size || image->has_size) && is_size(size, image->top);
-
-	if (image->size != size || image->has_size != has_size)
+	if (image_learn_size(image, record))
 		inventory->generation++;
-	image->size = size;
-	image->has_size = has_size;
 }
 
 void inventory_learn_size(struct inventory *inventory, const struct image_record *record)
@@ -365,19 +285,12 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 	set_parent(inventory, image, record->parent);
 	set_names(inventory, image, &image->references, &record->references);
 	set_names(inventory, image, &image->digests, &record->digests);
-	if (!labels_equal(&image->labels, &record->labels)) {
-		labels_finish(&image->labels);
-		image->labels = labels_copy(&record->labels);
+	if (image_learn(image, record))
 		inventory->generation++;
-	}
-	set_size(inventory, image, record);
-	/* Lists tell the second only, and lose nothing that was told before. */
-	if (record->created % NSEC_PER_SEC > 0 ||
-		record->created / NSEC_PER_SEC != image->created / NSEC_PER_SEC)
-		image->created = record->created;
 	if (record->has_layers && !image->has_layers) {
 		image->top = layers_add_image(inventory->layers, &record->layers,
-			record->has_size && is_size(record->size, record->layers.count > 0)
+			record->has_size &&
+					image_has_size_of(record->size, record->layers.count > 0)
 				? &record->size
 				: NULL);
 		image->has_layers = true;
@@ -409,19 +322,15 @@ void inventory_remove_image(struct inventory *inventory, const char *id)
 	if (!image)
 		return;
 	for (size_t i = 0; i < image->references.count; i++)
-		unindex_reference(inventory, image->references.items[i]);
+		names_drop(&inventory->references, image->references.items[i]);
 	for (size_t i = 0; i < image->digests.count; i++)
-		unindex_reference(inventory, image->digests.items[i]);
+		names_drop(&inventory->references, image->digests.items[i]);
 	set_parent(inventory, image, NULL);
 	inventory->gone += MIN(inventory_reclaim(inventory, image).upper, GONE_MAX);
 	drop_history(inventory, image);
 	layers_remove_image(inventory->layers, image->top);
 	HASH_DEL(inventory->images, image);
-	strings_finish(&image->references);
-	strings_finish(&image->digests);
-	labels_finish(&image->labels);
-	free(image->id);
-	free(image);
+	image_destroy(image);
 	inventory->generation++;
 }
 
@@ -447,15 +356,7 @@ static void set_container_image(
 
 char *inventory_take_departed(struct inventory *inventory, const char *id)
 {
-	struct container *container;
-	char *image_id;
-
-	HASH_FIND_STR(inventory->departed, id, container);
-	if (!container)
-		return NULL;
-	image_id = TAKE_PTR(container->image_id);
-	drop_departed(inventory, container);
-	return image_id;
+	return departed_take(&inventory->departed, id);
 }
 
 struct container *inventory_put_container(
@@ -487,14 +388,8 @@ void inventory_remove_container(struct inventory *inventory, const char *id)
 /* A list shows it no more. */
 static void depart(struct inventory *inventory, struct container *container)
 {
-	char *image_id = container->image_id ? xstrdup(container->image_id) : NULL;
-
-	set_container_image(inventory, container, NULL);
-	HASH_DEL(inventory->containers, container);
-	container->image_id = image_id;
-	HASH_ADD_KEYPTR(hh, inventory->departed, container->id, strlen(container->id), container);
-	if (HASH_COUNT(inventory->departed) > DEPARTED_MAX)
-		drop_departed(inventory, inventory->departed); /* the oldest is the first */
+	departed_put(&inventory->departed, container->id, container->image_id);
+	inventory_remove_container(inventory, container->id);
 }
 
 void inventory_replace_containers(
@@ -520,42 +415,6 @@ void inventory_replace_containers(
 	HASH_ITER (hh, inventory->containers, container, next)
 		if (!container->listed)
 			depart(inventory, container);
-}
-
-static bool is_nameless(const struct image *image)
-{
-	return image->references.count == 0 && image->digests.count == 0;
-}
-
-bool image_is_intermediate(const struct image *image)
-{
-	return is_nameless(image) && image->children > 0;
-}
-
-bool image_is_dangling(const struct image *image)
-{
-	return image->references.count == 0 && image->children == 0;
-}
-
-bool image_has_children(const struct image *image)
-{
-	return image->children > 0 || (image->top && image->top->images_above > 0);
-}
-
-char *image_title(const struct image *image)
-{
-	const struct strings *names =
-		image->references.count ? &image->references : &image->digests;
-	struct strings familiar = {};
-	char *title;
-
-	if (names->count == 0)
-		return xstrdup("<none>");
-	for (size_t i = 0; i < names->count; i++)
-		strings_take(&familiar, reference_familiar(names->items[i]));
-	title = strings_join(&familiar, ", ");
-	strings_finish(&familiar);
-	return title;
 }
 
 size_t inventory_count_images(const struct inventory *inventory)
