@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/cycle.h"
 
-#include <inttypes.h>
-
 #include "core/units.h"
 #include "daemon/meter.h"
 #include "daemon/observe.h"
 #include "daemon/prune.h"
 #include "daemon/report.h"
+#include "daemon/round.h"
 #include "io/log.h"
 
 /* So many measures in a row without a byte freed, and the collection gives up. */
@@ -24,28 +23,34 @@ struct cycle {
 	bool again;
 	enum cycle_trigger again_trigger;
 	struct engine_call *measure;
-	struct removing *removing;
 	struct prune *prune;
 	struct meter meter;
+	struct round *round;
 	bool paused;
 	bool warned; /* that nothing more can be removed */
 
 	/* Of the collection under way. */
 	struct collection_outcome outcome;
 	struct progress progress;
-	ARRAY(struct image_summary) queue; /* the plan's removals */
-	size_t next;
-	uint64_t removed_in_round;
-	struct usage planned; /* what the plan under way was made for */
-	struct bounds freed_in_round; /* by us, as predicted */
-	uint64_t gone; /* the inventory's `gone`, but for what others removed since the plan */
 	unsigned fruitless;
 	int failure;
 };
 
+static bool removes_for_real(void *userdata);
+static void on_decided(void *userdata, const struct image_summary *summary,
+	enum removal_result result, const char *why);
+static void on_round_changed(void *userdata);
+static void on_round_done(void *userdata);
+
 struct cycle *cycle_create(const struct removal_context *context, const struct settings *settings,
 	const struct cycle_handler *handler, void *userdata)
 {
+	static const struct round_handler round_handler = {
+		.goes_on = removes_for_real,
+		.decided = on_decided,
+		.changed = on_round_changed,
+		.done = on_round_done,
+	};
 	struct cycle *cycle = xcalloc(1, sizeof(*cycle));
 
 	cycle->context = *context;
@@ -55,22 +60,15 @@ struct cycle *cycle_create(const struct removal_context *context, const struct s
 	cycle->settings = settings;
 	cycle->handler = *handler;
 	cycle->userdata = userdata;
+	cycle->round = round_create(context, &cycle->meter, &round_handler, cycle);
 	return cycle;
-}
-
-static void clear_queue(struct cycle *cycle)
-{
-	for (size_t i = 0; i < cycle->queue.count; i++)
-		image_summary_finish(&cycle->queue.items[i]);
-	cycle->queue.count = cycle->next = 0;
 }
 
 void cycle_cancel(struct cycle *cycle)
 {
 	engine_cancel(TAKE_PTR(cycle->measure));
-	removal_cancel(TAKE_PTR(cycle->removing));
+	round_cancel(cycle->round);
 	prune_cancel(TAKE_PTR(cycle->prune));
-	clear_queue(cycle);
 	cycle->state = CYCLE_IDLE;
 	cycle->again = false;
 	meter_reset(&cycle->meter);
@@ -81,8 +79,8 @@ void cycle_destroy(struct cycle *cycle)
 	if (!cycle)
 		return;
 	cycle_cancel(cycle);
+	round_destroy(cycle->round);
 	meter_finish(&cycle->meter);
-	free(cycle->queue.items);
 	free(cycle);
 }
 
@@ -135,7 +133,7 @@ static void finish(struct cycle *cycle, int result)
 
 	outcome.result = result;
 	outcome.after = cycle->meter.usage;
-	clear_queue(cycle);
+	round_cancel(cycle->round);
 	set_state(cycle, CYCLE_IDLE);
 	cycle->handler.finished(cycle->userdata, &outcome);
 	if (cycle->state == CYCLE_IDLE && cycle->again) {
@@ -150,8 +148,10 @@ static void make_plan(struct cycle *cycle, const struct usage *usage, struct pla
 		&cycle->progress, observe_now(cycle->context.ledger), ret);
 }
 
-static bool removes_for_real(const struct cycle *cycle)
+static bool removes_for_real(void *userdata)
 {
+	const struct cycle *cycle = userdata;
+
 	return cycle->settings->enabled && !cycle->settings->dry_run && !cycle->paused;
 }
 
@@ -204,20 +204,6 @@ static void finish_images(struct cycle *cycle)
 	cycle->prune = prune_start(cycle->context.engine, &plan, &limits, on_pruned, cycle);
 }
 
-static void remove_next(struct cycle *cycle);
-
-static void take_removals(struct cycle *cycle, const struct plan *plan)
-{
-	clear_queue(cycle);
-	cycle->removed_in_round = 0;
-	cycle->freed_in_round = (struct bounds){};
-	cycle->gone = cycle->context.inventory->gone;
-	cycle->planned = cycle->meter.usage;
-	for (size_t i = 0; i < plan->count; i++)
-		if (reason_removes(plan->items[i].reason))
-			*array_push(&cycle->queue) = summary_of(&plan->items[i]);
-}
-
 static void plan_and_remove(struct cycle *cycle)
 {
 	_cleanup_(plan_finish) struct plan plan = {};
@@ -233,58 +219,23 @@ static void plan_and_remove(struct cycle *cycle)
 		finish_images(cycle);
 		return;
 	}
-	take_removals(cycle, &plan);
-	if (cycle->queue.count == 0) {
+	if (round_take(cycle->round, &plan) == 0) {
 		finish_images(cycle);
 		return;
 	}
 	set_state(cycle, CYCLE_REMOVE);
-	remove_next(cycle);
-}
-
-/* Bytes at most that have gone since the plan without our doing. */
-static uint64_t gone_by_others(const struct cycle *cycle)
-{
-	return cycle->context.inventory->gone - cycle->gone;
-}
-
-static bool has_changed_anything(const struct cycle *cycle)
-{
-	return cycle->removed_in_round > 0 || gone_by_others(cycle) > 0;
-}
-
-/* For people who doubt it. Others may have pulled or removed something in the meantime. */
-static void check_prediction(const struct cycle *cycle, const struct usage *before)
-{
-	log_debug("%" PRIu64 " bytes freed, predicted %" PRIu64 " to %" PRIu64,
-		subtract_saturating(before->images, cycle->meter.usage.images),
-		cycle->freed_in_round.lower, cycle->freed_in_round.upper);
-}
-
-static bool has_freed_space(const struct cycle *cycle)
-{
-	const struct space *before = &cycle->planned.space, *after = &cycle->meter.usage.space;
-
-	return before->known && after->known && after->free > before->free;
-}
-
-static bool has_freed_anything(const struct cycle *cycle)
-{
-	const struct usage *before = &cycle->planned, *after = &cycle->meter.usage;
-
-	return (before->known && after->known && after->images < before->images) ||
-		has_freed_space(cycle);
+	round_start(cycle->round);
 }
 
 /* Was anything freed, and is there more to do? */
 static void end_round(struct cycle *cycle)
 {
 	/* One that is slow to show it will be looked at again after the events of the removals. */
-	bool low = meter_is_space_low(&cycle->meter) && has_freed_space(cycle);
+	bool low = meter_is_space_low(&cycle->meter) && round_has_freed_space(cycle->round);
 
-	cycle->fruitless = has_freed_anything(cycle) ? 0 : cycle->fruitless + 1;
+	cycle->fruitless = round_has_freed_anything(cycle->round) ? 0 : cycle->fruitless + 1;
 	if (cycle->failure < 0 || !(cycle->progress.over_size || low) ||
-		!has_changed_anything(cycle)) {
+		!round_has_changed_anything(cycle->round)) {
 		finish_images(cycle);
 		return;
 	}
@@ -309,13 +260,15 @@ static void on_verified(void *userdata, struct engine_answer *answer)
 		return;
 	}
 	meter_take(&cycle->meter, answer);
-	check_prediction(cycle, &cycle->planned);
+	round_log_prediction(cycle->round);
 	end_round(cycle);
 }
 
-static void verify(struct cycle *cycle)
+static void on_round_done(void *userdata)
 {
-	if (!cycle->meter.usage.known || !has_changed_anything(cycle)) {
+	struct cycle *cycle = userdata;
+
+	if (!cycle->meter.usage.known || !round_has_changed_anything(cycle->round)) {
 		end_round(cycle);
 		return;
 	}
@@ -324,122 +277,35 @@ static void verify(struct cycle *cycle)
 		engine_measure(cycle->context.engine, measures_cache(cycle), on_verified, cycle);
 }
 
-static void mark_failed(struct cycle *cycle, const char *id)
-{
-	struct image *image = inventory_find_image(cycle->context.inventory, id);
-
-	if (image)
-		image->failed = true;
-}
-
 /* What came of one that was to go. */
-static void decide(struct cycle *cycle, const struct image_summary *summary,
+static void on_decided(void *userdata, const struct image_summary *summary,
 	enum removal_result result, const char *why)
 {
+	struct cycle *cycle = userdata;
+
 	switch (result) {
 	case REMOVAL_DONE:
-		report_removed(summary);
 		cycle->outcome.removed++;
 		cycle->outcome.freed = bounds_add(cycle->outcome.freed, summary->reclaims);
-		cycle->removed_in_round++;
-		cycle->freed_in_round = bounds_add(cycle->freed_in_round, summary->reclaims);
 		cycle->progress.removed++;
 		break;
 	case REMOVAL_KEPT:
-		report_kept(summary, why);
 		break;
 	case REMOVAL_REFUSED:
-		report_kept(summary, why);
-		mark_failed(cycle, summary->id);
 		cycle->outcome.refused++;
 		break;
 	case REMOVAL_FAILED:
-		report_failed(summary, why);
 		cycle->failure = -1;
-		cycle->next = cycle->queue.count;
 		break;
 	}
 	cycle->handler.decided(cycle->userdata, summary, result, why);
 }
 
-static void decide_kept(
-	struct cycle *cycle, const struct image_summary *summary, enum reason reason)
-{
-	_cleanup_free_ char *why = xasprintf("%s by now", reason_name(reason));
-
-	decide(cycle, summary, REMOVAL_KEPT, why);
-}
-
-static void on_removal(void *userdata, const struct removal_outcome *outcome)
+static void on_round_changed(void *userdata)
 {
 	struct cycle *cycle = userdata;
-	const struct image_summary *summary = &cycle->queue.items[cycle->next++];
 
-	cycle->removing = NULL;
-	cycle->gone += outcome->gone;
-	if (outcome->result == REMOVAL_KEPT)
-		decide_kept(cycle, summary, outcome->reason);
-	else
-		decide(cycle, summary, outcome->result, outcome->message);
 	cycle->handler.changed(cycle->userdata);
-	remove_next(cycle);
-}
-
-/*
- * Whether images still take too much, or leave too little, for sure, whatever has gone since the
- * measure, by our hand or by another's.
- */
-static bool is_surely_needed(struct cycle *cycle, enum reason reason)
-{
-	uint64_t freed = add_saturating(cycle->freed_in_round.upper, gone_by_others(cycle));
-	struct limits limits;
-
-	/* A file system can be slow to show what it got back: both must say that it is low. */
-	if (reason == REASON_LOW_SPACE && !meter_is_space_low(&cycle->meter))
-		return false;
-	limits = policy_limits(cycle->context.policy, &cycle->meter.usage.space);
-	if (reason == REASON_LOW_SPACE)
-		return add_saturating(cycle->planned.space.free, freed) < limits.min_free_space;
-	return cycle->meter.usage.images > freed &&
-		cycle->meter.usage.images - freed > limits.target_total_size;
-}
-
-/* Skips what is gone or may not go any more. */
-static bool still_goes(struct cycle *cycle, const struct image_summary *summary)
-{
-	const struct removal_context *context = &cycle->context;
-	const struct image *image = inventory_find_image(context->inventory, summary->id);
-	enum reason reason;
-
-	if (!image)
-		return false;
-	reason = policy_check(context->policy, context->ledger, image, summary->reason,
-		observe_now(cycle->context.ledger));
-	if ((reason == REASON_OVER_SIZE || reason == REASON_LOW_SPACE) &&
-		!is_surely_needed(cycle, reason))
-		return false; /* the next measure will tell */
-	if (reason_removes(reason))
-		return true;
-	decide_kept(cycle, summary, reason);
-	return false;
-}
-
-static void remove_next(struct cycle *cycle)
-{
-	/* What was read meanwhile must have its say first: cycle_settled() goes on. */
-	if (!watch_is_settled(cycle->context.watch))
-		return;
-	if (!removes_for_real(cycle))
-		cycle->next = cycle->queue.count; /* switched off meanwhile */
-	while (cycle->next < cycle->queue.count &&
-		!still_goes(cycle, &cycle->queue.items[cycle->next]))
-		cycle->next++;
-	if (cycle->next == cycle->queue.count) {
-		verify(cycle);
-		return;
-	}
-	removal_start(&cycle->context, cycle->queue.items[cycle->next].id,
-		cycle->queue.items[cycle->next].reason, on_removal, cycle, &cycle->removing);
 }
 
 static void on_measured(void *userdata, struct engine_answer *answer)
@@ -534,8 +400,6 @@ void cycle_settled(struct cycle *cycle)
 {
 	if (cycle->state == CYCLE_WAITING)
 		look(cycle);
-	else if (cycle->state == CYCLE_REMOVE && cycle->removing)
-		removal_settled(cycle->removing);
 	else if (cycle->state == CYCLE_REMOVE)
-		remove_next(cycle);
+		round_settled(cycle->round);
 }
