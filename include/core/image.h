@@ -25,7 +25,7 @@ struct image {
 	bool listed; /* scratch of inventory_replace_images() */
 	unsigned containers; /* that hold it */
 	unsigned children; /* images that name it as their parent */
-	unsigned index; /* scratch of the plan, for a parent: its place in an array */
+	unsigned index; /* scratch of dependents, for a parent: its place in their order */
 	UT_hash_handle hh;
 };
 

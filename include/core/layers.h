@@ -40,7 +40,7 @@ struct layer {
 	unsigned depth; /* how many layers it and those below are */
 	unsigned children; /* layers right on top of it */
 	unsigned index; /* below layers_capacity(), for arrays beside the forest */
-	unsigned place; /* scratch of the plan, for a topmost layer */
+	unsigned place; /* scratch of dependents, for a topmost layer */
 	unsigned images; /* images whose topmost layer this is */
 	unsigned images_above; /* images that have this one and at least one more on top of it */
 };

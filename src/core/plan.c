@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/plan.h"
 
-#include <string.h>
-
+#include "core/dependents.h"
 #include "core/rules.h"
 
 void plan_finish(struct plan *plan)
@@ -18,33 +17,10 @@ enum rank {
 	RANK_OTHER,
 };
 
-/* What an image gets from those that stand on it. */
-struct above {
-	const struct ledger_entry *latest; /* the latest used one */
-	unsigned height; /* how many stand on top of each other */
-	unsigned rank; /* none of them goes before this */
-	unsigned removed; /* by image: those that are gone by the plan so far */
-	const struct layer *top; /* by top: whose it is */
-	struct above *below; /* by top: of the next layer below that is a topmost one */
-};
-
 /* Images that are gone by the plan so far. */
 struct gone {
 	unsigned above; /* those that have this layer and more on top of it */
 	unsigned here; /* those whose topmost one it is */
-};
-
-/*
- * An image, and what would have to be looked up time and again: many images do not fit into the
- * processor's caches, and to wait for memory is what most of a plan costs.
- */
-struct place {
-	struct image *image;
-	struct image *parent;
-	const struct ledger_entry *entry;
-	struct bounds reclaims; /* what goes with it alone, as things are */
-	struct above *by_top, *by_parent; /* what its layers tell; its parent's; or NULL */
-	bool is_parent; /* of another one: then image->index is set */
 };
 
 /* A plan in the making. */
@@ -54,196 +30,30 @@ struct planner {
 	const struct ledger *ledger;
 	struct plan *plan;
 	nsec_t now;
-	size_t count; /* images */
-	struct place *places; /* by image, dependents before what they depend on */
-
-	/* By an image's topmost layer: of the images that have it and more on top. By image: of
-	 * those built on it, by parent, which tells of images with equal layers too.
-	 */
-	struct above *by_top, *by_image;
-	size_t tops;
+	struct dependents *dependents;
 	struct gone *gone; /* by layer */
+	unsigned *children_gone; /* by parent: those that are gone by the plan so far */
 };
 
 static void planner_finish(struct planner *planner)
 {
-	free(planner->places);
-	free(planner->by_top);
-	free(planner->by_image);
+	dependents_destroy(planner->dependents);
 	free(planner->gone);
+	free(planner->children_gone);
+}
+
+static void planner_init(struct planner *planner)
+{
+	planner->dependents = dependents_create(planner->inventory, planner->ledger);
+	planner->gone =
+		xcalloc(layers_capacity(planner->inventory->layers), sizeof(*planner->gone));
+	planner->children_gone =
+		xcalloc(dependents_count(planner->dependents), sizeof(*planner->children_gone));
 }
 
 static struct image *parent_of(const struct planner *planner, const struct image *image)
 {
 	return image->parent ? inventory_find_image(planner->inventory, image->parent) : NULL;
-}
-
-/* Where an image comes in the order; index: where it came in the inventory. */
-struct depth {
-	size_t layers, parents, index;
-};
-
-static int compare_depths(const void *a, const void *b)
-{
-	const struct depth *x = a, *y = b;
-
-	if (x->layers != y->layers)
-		return x->layers < y->layers ? 1 : -1;
-	if (x->parents != y->parents)
-		return x->parents < y->parents ? 1 : -1;
-	return x->index < y->index ? -1 : 1;
-}
-
-static bool is_claimed(const struct planner *planner, const struct layer *top)
-{
-	return top->place < planner->tops && planner->by_top[top->place].top == top;
-}
-
-/* Of an image's topmost layer, and of all such layers below it: claimed by who comes first. */
-static struct above *above_top(struct planner *planner, struct layer *top)
-{
-	struct above *first = NULL, **link = &first;
-
-	for (struct layer *layer = top; layer; layer = layer->parent) {
-		if (layer->images == 0)
-			continue;
-		if (is_claimed(planner, layer)) {
-			*link = &planner->by_top[layer->place];
-			break;
-		}
-		layer->place = planner->tops++;
-		*link = &planner->by_top[layer->place];
-		(*link)->top = layer;
-		link = &(*link)->below;
-	}
-	return first;
-}
-
-static size_t count_parents(const struct planner *planner, const struct image *image)
-{
-	size_t parents = 0;
-
-	while ((image = parent_of(planner, image)) && parents < planner->count)
-		parents++;
-	return parents;
-}
-
-static struct place look_up(struct planner *planner, struct image *image)
-{
-	return (struct place){
-		.image = image,
-		.parent = parent_of(planner, image),
-		.entry = ledger_find(planner->ledger, image->id),
-		.reclaims = inventory_reclaim(planner->inventory, image),
-		.by_top = image->top ? above_top(planner, image->top) : NULL,
-		.is_parent = image->children > 0,
-	};
-}
-
-/* Puts the images in order, so that one pass over them is enough where all layers are known. */
-static void planner_init(struct planner *planner)
-{
-	size_t count = HASH_COUNT(planner->inventory->images), i = 0;
-	_cleanup_free_ struct place *places = xcalloc(count, sizeof(*places));
-	_cleanup_free_ struct depth *depths = xcalloc(count, sizeof(*depths));
-	struct image *image, *next;
-
-	planner->count = count;
-	planner->places = xcalloc(count, sizeof(*planner->places));
-	planner->by_image = xcalloc(count, sizeof(*planner->by_image));
-	planner->by_top = xcalloc(count, sizeof(*planner->by_top));
-	planner->gone =
-		xcalloc(layers_capacity(planner->inventory->layers), sizeof(*planner->gone));
-	HASH_ITER (hh, planner->inventory->images, image, next) {
-		if (next)
-			__builtin_prefetch(next->top);
-		places[i] = look_up(planner, image);
-		depths[i] = (struct depth){
-			.layers = image->top ? image->top->depth : 0,
-			.parents = count_parents(planner, image),
-			.index = i,
-		};
-		i++;
-	}
-	qsort(depths, count, sizeof(*depths), compare_depths);
-	for (i = 0; i < count; i++) {
-		planner->places[i] = places[depths[i].index];
-		if (planner->places[i].is_parent)
-			planner->places[i].image->index = i;
-	}
-	for (i = 0; i < count; i++) {
-		struct place *place = &planner->places[i];
-
-		if (place->parent)
-			place->by_parent = &planner->by_image[place->parent->index];
-	}
-}
-
-/* Ties by ID: the order in which images came must not matter. */
-static const struct ledger_entry *later(const struct ledger_entry *a, const struct ledger_entry *b)
-{
-	if (!a || !b || a == b)
-		return a ? a : b;
-	if (a->last_used != b->last_used)
-		return a->last_used > b->last_used ? a : b;
-	return strcmp(a->id, b->id) < 0 ? a : b;
-}
-
-/* False where nothing changes: then all that lies below has it already. */
-static bool raise_above(struct above *above, const struct above *from)
-{
-	const struct ledger_entry *latest = later(above->latest, from->latest);
-	bool changed =
-		latest != above->latest || from->height > above->height || from->rank > above->rank;
-
-	above->latest = latest;
-	above->height = MAX(above->height, from->height);
-	above->rank = MAX(above->rank, from->rank);
-	return changed;
-}
-
-/* Gathers what stands on the image by its parent and by its layers. */
-static struct above *gather(const struct planner *planner, const struct place *place)
-{
-	struct above *above = &planner->by_image[place - planner->places];
-
-	if (place->by_top)
-		raise_above(above, place->by_top);
-	return above;
-}
-
-/*
- * Passes what holds for an image down to what it is built on. True if that was news to one that had
- * its turn already.
- */
-static bool pass_down(struct planner *planner, const struct place *place)
-{
-	struct above *own = gather(planner, place), above = *own;
-
-	above.latest = later(above.latest, place->entry);
-	above.height++;
-	for (struct above *below = place->by_top ? place->by_top->below : NULL; below;
-		below = below->below)
-		if (!raise_above(below, &above))
-			break;
-	return place->by_parent && raise_above(place->by_parent, &above) && place->by_parent <= own;
-}
-
-#define SPREAD_MAX 16
-
-/*
- * Dependents before what they depend on, so that once is enough, and once more where some layers
- * are not known. Bounded: an engine that lies could make a circle of parents.
- */
-static void spread(struct planner *planner)
-{
-	bool changed = true;
-
-	for (unsigned round = 0; changed && round < SPREAD_MAX; round++) {
-		changed = false;
-		for (size_t i = 0; i < planner->count; i++)
-			changed |= pass_down(planner, &planner->places[i]);
-	}
 }
 
 static enum rank rank_of(const struct planner *planner, const struct plan_item *item)
@@ -256,14 +66,13 @@ static enum rank rank_of(const struct planner *planner, const struct plan_item *
 	return RANK_OTHER;
 }
 
-static void weigh(struct planner *planner, const struct place *place, struct plan_item *item)
+static void weigh(struct planner *planner, size_t index, struct plan_item *item)
 {
-	const struct image *image = place->image;
-	const struct ledger_entry *entry = place->entry, *latest;
+	struct standing standing = dependents_standing(planner->dependents, index);
+	const struct image *image = standing.image;
+	const struct ledger_entry *entry = standing.entry, *latest = standing.latest;
 	struct treatment treatment = rules_apply(planner->policy, image, entry);
-	struct above *above = gather(planner, place);
 
-	latest = later(entry, above->latest);
 	*item = (struct plan_item){
 		.image = image,
 		.entry = entry,
@@ -274,8 +83,8 @@ static void weigh(struct planner *planner, const struct place *place, struct pla
 		/* What we know nothing of counts as just used. */
 		.last_used = latest ? latest->last_used : planner->now,
 		.unused = latest ? ledger_unused(planner->ledger, latest, planner->now) : 0,
-		.height = above->height,
-		.reclaims = place->reclaims,
+		.height = standing.height,
+		.reclaims = standing.reclaims,
 	};
 	/* What was asked for long ago and is there since just now has not been watched for long. */
 	if (entry)
@@ -283,7 +92,26 @@ static void weigh(struct planner *planner, const struct place *place, struct pla
 			MIN(item->unused, ledger_unused(planner->ledger, entry, planner->now));
 	item->expired = treatment_is_over(&treatment, item->unused);
 	item->reason = policy_protects(planner->policy, image, &treatment, item->unused);
-	above->rank = rank_of(planner, item);
+	dependents_set_rank(planner->dependents, index, rank_of(planner, item));
+}
+
+/* All images that are no steps of others, with their ranks. */
+static void weigh_all(struct planner *planner)
+{
+	struct dependents *dependents = planner->dependents;
+	struct plan *plan = planner->plan;
+	size_t count = dependents_count(dependents);
+
+	dependents_spread(dependents);
+	plan->items = xcalloc(count, sizeof(*plan->items));
+	for (size_t i = 0; i < count; i++)
+		if (!image_is_intermediate(dependents_image(dependents, i)))
+			weigh(planner, i, &plan->items[plan->count++]);
+	/* Again, for the ranks. */
+	dependents_spread(dependents);
+	for (size_t i = 0, k = 0; k < plan->count; i++)
+		if (dependents_image(dependents, i) == plan->items[k].image)
+			plan->items[k++].rank = dependents_rank(dependents, i);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -301,7 +129,7 @@ static int compare_items(const void *a, const void *b)
 
 static bool has_children_left(const struct planner *planner, const struct image *image)
 {
-	if (image->children > 0 && image->children > planner->by_image[image->index].removed)
+	if (image->children > 0 && image->children > planner->children_gone[image->index])
 		return true;
 	return image->top && image->top->images_above > planner->gone[image->top->index].above;
 }
@@ -343,9 +171,9 @@ static void plan_removal(struct planner *planner, struct plan_item *item)
 	item->reclaims = drop_layers(planner, item->image);
 	for (parent = parent_of(planner, item->image); parent;
 		parent = parent_of(planner, parent)) {
-		planner->by_image[parent->index].removed++;
+		planner->children_gone[parent->index]++;
 		if (!prune || !image_is_intermediate(parent) || parent->containers > 0 ||
-			parent->children > planner->by_image[parent->index].removed)
+			parent->children > planner->children_gone[parent->index])
 			break;
 		item->reclaims = bounds_add(item->reclaims, drop_layers(planner, parent));
 	}
@@ -427,16 +255,7 @@ void plan_make(const struct policy *policy, const struct inventory *inventory,
 		(usage->images > limits.max_total_size || progress->over_size);
 	plan.low_space = usage->space.known && usage->space.free < limits.min_free_space;
 	planner_init(&planner);
-	spread(&planner);
-	plan.items = xcalloc(HASH_COUNT(inventory->images), sizeof(*plan.items));
-	for (size_t i = 0; i < planner.count; i++)
-		if (!image_is_intermediate(planner.places[i].image))
-			weigh(&planner, &planner.places[i], &plan.items[plan.count++]);
-	/* Again, for the ranks. */
-	spread(&planner);
-	for (size_t i = 0, k = 0; k < plan.count; i++)
-		if (planner.places[i].image == plan.items[k].image)
-			plan.items[k++].rank = gather(&planner, &planner.places[i])->rank;
+	weigh_all(&planner);
 	qsort(plan.items, plan.count, sizeof(*plan.items), compare_items);
 	for (size_t i = 0; i < plan.count; i++) {
 		struct plan_item *item = &plan.items[i];
