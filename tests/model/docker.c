@@ -267,6 +267,8 @@ static void arrive(size_t number, enum origin origin)
 	thing->used = thing->by_name = 0;
 	thing->credited = 0;
 	thing->uncounted = false;
+	thing->fresh_digests = 0;
+	thing->missed_digest = false;
 	thing->name = NOBODY;
 	/* Who has not heard that it was away goes on with what he knew. */
 	if (!ledger_find(world.ledger, thing->id)) {
@@ -281,6 +283,13 @@ static void rename_thing(size_t thing)
 {
 	if (thing != NOBODY)
 		at(thing)->renamed = world.changes;
+}
+
+static void lose_name(size_t thing, size_t name)
+{
+	if (thing != NOBODY && at(thing)->fresh_digests & 1U << name / TAGS)
+		at(thing)->missed_digest = true;
+	rename_thing(thing);
 }
 
 /* What a load took a name from is told by asking for the image, unless that has lost it by then. */
@@ -307,7 +316,7 @@ static void move_name(size_t name, size_t thing)
 		(at(loser)->renamed > at(loser)->told ||
 			!(world.inventory && inventory_find_image(world.inventory, at(loser)->id))))
 		at(loser)->silent = true;
-	rename_thing(loser);
+	lose_name(loser, name);
 	rename_thing(thing);
 }
 
@@ -316,7 +325,8 @@ static void add_digest(size_t thing, size_t repository)
 	if (at(thing)->digests & 1U << repository)
 		return;
 	at(thing)->digests |= 1U << repository;
-	world.changes++;
+	at(thing)->fresh_digests |= 1U << repository;
+	at(thing)->digested = ++world.changes;
 	rename_thing(thing);
 }
 
@@ -364,7 +374,6 @@ void docker_touch(size_t thing, enum event_kind kind)
 void docker_push(size_t name)
 {
 	add_digest(world.names[name], name / TAGS);
-	at(world.names[name])->pushed = true;
 	world.registry[name] = world.names[name];
 	image_event(EVENT_IMAGE_PUSH, world.names[name], name, 0);
 }
@@ -461,7 +470,7 @@ static void drop_name(size_t name, struct removal *removal)
 	note_lost(name);
 	world.names[name] = NOBODY;
 	world.name_moved[name] = ++world.changes;
-	rename_thing(thing);
+	lose_name(thing, name);
 	strings_add(&removal->untagged, docker_familiar(name));
 	image_event(EVENT_IMAGE_UNTAG, thing, NOBODY, 0);
 }

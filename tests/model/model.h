@@ -82,7 +82,13 @@ struct thing {
 	nsec_t by_name; /* a use that was told by a name, which may have moved */
 	size_t name;
 	uint64_t by_name_change;
-	bool pushed; /* it has got a digest that the daemon does not know */
+	/*
+	 * A digest of a pull or a push is told by the name alone: who asks gets another image if
+	 * that has moved.
+	 */
+	uint64_t digested; /* when it got a digest last */
+	unsigned fresh_digests; /* a bit for each repository: not yet seen by the daemon */
+	bool missed_digest; /* a name that told of one has moved */
 	bool uncounted; /* it went before the daemon knew it, which thus knows of no bytes */
 };
 

@@ -98,6 +98,14 @@ static void note_names(size_t number)
 		at(number)->named || docker_count_names(number) > 0 || docker_digests(number);
 }
 
+static void note_digests(struct thing *thing, uint64_t change)
+{
+	if (change < thing->digested)
+		return;
+	thing->fresh_digests = 0;
+	thing->missed_digest = false;
+}
+
 static unsigned guess(size_t number)
 {
 	bool proven = world.scale.graph_driver && docker_digests(number) > 0;
@@ -220,7 +228,7 @@ void oracle_told_thing(size_t number, uint64_t change, const char *asked)
 	struct thing *thing = at(number);
 	size_t name = docker_find_name(asked);
 
-	thing->pushed = thing->pushed && change < thing->renamed;
+	note_digests(thing, change);
 	note_names(number);
 	may_be_new(thing, guess(number));
 	if (name != NOBODY) {
@@ -248,11 +256,12 @@ void oracle_told_images(uint64_t change)
 
 		if (thing->present && thing->changed <= change)
 			may_be_new(thing, world.met_change > 0 ? guess(i) : 1U << ORIGIN_EXISTING);
+		note_digests(thing, change);
 		note_names(i);
 		thing->origins |= asked_origins();
 		thing->told = MAX(thing->told, change);
 		if (change >= MAX(thing->changed, thing->renamed))
-			thing->silent = thing->pushed = false;
+			thing->silent = false;
 	}
 	if (world.met_change == 0)
 		world.met_change = MAX(change, (uint64_t)1);
@@ -578,7 +587,7 @@ static void check_names(size_t number, const struct image *image)
 				world.names[i] == number ? "lacks" : "has no longer",
 				docker_canonical(i));
 	/* On containerd names by digest come along with others, untold. */
-	if (world.scale.graph_driver && !thing->pushed &&
+	if (world.scale.graph_driver && !thing->missed_digest &&
 		image->digests.count != (size_t)__builtin_popcount(docker_digests(number)))
 		fail("names", "%s has %zu digests, not %d", thing->id, image->digests.count,
 			__builtin_popcount(docker_digests(number)));
@@ -591,7 +600,7 @@ static void check_treatment(
 	struct verdict verdict = judge(number, entry->origin);
 
 	/* Where digests are all the names there are, see check_names(). */
-	if (image->references.count == 0 && (at(number)->pushed || !world.scale.graph_driver))
+	if (image->references.count == 0 && (at(number)->missed_digest || !world.scale.graph_driver))
 		return;
 	if (treatment.managed != verdict.managed ||
 		(treatment.kept_by || at(number)->labelled) != verdict.kept ||
