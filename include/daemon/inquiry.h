@@ -32,7 +32,12 @@ void inquiry_init(struct inquiry *inquiry, struct engine *engine, const struct i
 /* Nothing is open any more, and nobody is called. */
 void inquiry_finish(struct inquiry *inquiry);
 
-/* Adds a question, or merges it with the same one. Takes it over. */
+/*
+ * An event has raised this question: adds it, or merges it with the same one, and takes it over.
+ * Tags that earlier ones tell of are this one's now.
+ */
+void inquiry_raise(struct inquiry *inquiry, struct question *question);
+/* A question is open again. Takes it over. */
 void inquiry_add(struct inquiry *inquiry, struct question *question);
 
 /* Asks the next question, if none is under way; only_uses: the next that is a use. */

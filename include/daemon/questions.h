@@ -40,6 +40,10 @@ bool question_equals(const struct question *a, const struct question *b);
 /* The same one again: the latest time counts. Takes `again` over. */
 void question_merge(struct question *question, struct question *again);
 
+/* A later event moved the tag that the question's image had got: it has lost it again. */
+void question_drop_tag(struct question *question, const struct question *later);
+void questions_drop_tag(struct questions *questions, const struct question *later);
+
 /* Adds a question, or merges it with the same one. Takes it over. */
 void questions_add(struct questions *questions, struct question *question);
 

@@ -302,9 +302,15 @@ static void move_tag(const struct apply *apply, struct image *image, const char 
 {
 	_cleanup_free_ char *canonical = NULL;
 	struct image *loser;
+	const char *awaited;
 
-	if (reference_canonicalise(name, &canonical) < 0 ||
-		inventory_find_reference(apply->inventory, canonical) == image)
+	if (reference_canonicalise(name, &canonical) < 0)
+		return;
+	/* Another one was to get it, which has lost it again before we could ask. */
+	if (apply->handler.is_awaited(apply->userdata, canonical, &awaited) && awaited &&
+		!streq(awaited, image->id))
+		ask_image(apply, image->id, (struct question){ .text = xstrdup(canonical) });
+	if (inventory_find_reference(apply->inventory, canonical) == image)
 		return;
 	loser = find_loser(apply, canonical, image->id);
 	inventory_move_reference(apply->inventory, image, canonical);

@@ -28,6 +28,13 @@ void inquiry_add(struct inquiry *inquiry, struct question *question)
 		questions_add(&inquiry->waiting, question);
 }
 
+void inquiry_raise(struct inquiry *inquiry, struct question *question)
+{
+	question_drop_tag(&inquiry->asked, question);
+	questions_drop_tag(&inquiry->waiting, question);
+	inquiry_add(inquiry, question);
+}
+
 void inquiry_take_back(struct inquiry *inquiry)
 {
 	if (!inquiry->call)

@@ -57,6 +57,23 @@ void question_merge(struct question *question, struct question *again)
 	question_finish(again);
 }
 
+void question_drop_tag(struct question *question, const struct question *later)
+{
+	if (question->kind != QUESTION_IMAGE || later->kind != QUESTION_IMAGE || !question->text ||
+		streq(question->name, later->name))
+		return;
+	if (streq(question->text, later->text) || streq(question->text, later->name)) {
+		free(question->text);
+		question->text = NULL;
+	}
+}
+
+void questions_drop_tag(struct questions *questions, const struct question *later)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		question_drop_tag(&questions->items[i], later);
+}
+
 void questions_add(struct questions *questions, struct question *question)
 {
 	for (size_t i = 0; i < questions->count; i++) {

@@ -203,7 +203,7 @@ static void on_open(void *userdata, struct question *question)
 
 	if (may_come_late(watch, question))
 		late_expect_pull(&watch->late, question);
-	inquiry_add(&watch->inquiry, question);
+	inquiry_raise(&watch->inquiry, question);
 	if (watch->inquiry.waiting.count > QUESTIONS_MAX)
 		watch_reconcile(watch);
 	else
