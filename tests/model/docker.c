@@ -297,7 +297,7 @@ static void note_lost(size_t name)
 {
 	size_t from = world.loaded_from[name], owner = world.names[name];
 
-	if (from != NOBODY && owner != NOBODY && at(owner)->told < world.name_moved[name])
+	if (from != NOBODY && owner != NOBODY && at(owner)->answered < world.name_moved[name])
 		at(from)->silent = true;
 	world.loaded_from[name] = NOBODY;
 }

@@ -69,6 +69,7 @@ struct thing {
 	uint64_t changed; /* when it came or went last */
 	uint64_t renamed; /* when it got or lost a name last */
 	uint64_t told; /* up to here the daemon knows */
+	uint64_t answered; /* the same, by answers alone: an event does not tell all names */
 	bool silent; /* something about it no event tells, until the next list */
 	nsec_t came, seen; /* by world.awake; seen: by the daemon */
 	bool named; /* the daemon has seen it with a name */

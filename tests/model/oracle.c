@@ -238,6 +238,7 @@ void oracle_told_thing(size_t number, uint64_t change, const char *asked)
 			thing->origins |= 1U << ORIGIN_PULLED;
 	}
 	thing->told = MAX(thing->told, change);
+	thing->answered = MAX(thing->answered, change);
 }
 
 /* On containerd nothing shows that what has a name that was pulled is not what was pulled. */
@@ -260,6 +261,7 @@ void oracle_told_images(uint64_t change)
 		note_names(i);
 		thing->origins |= asked_origins();
 		thing->told = MAX(thing->told, change);
+		thing->answered = MAX(thing->answered, change);
 		if (change >= MAX(thing->changed, thing->renamed))
 			thing->silent = false;
 	}
