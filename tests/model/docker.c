@@ -419,6 +419,7 @@ size_t docker_create(size_t thing, const char *text)
 		.text = xstrdup(text),
 		.state = BOX_CREATED,
 		.created = ++world.changes,
+		.former = NOBODY,
 	};
 	for (unsigned i = 0; i < 7; i++)
 		sprintf(box->id + i * 8, "%08x", (unsigned)random_next());

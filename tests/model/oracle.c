@@ -125,6 +125,17 @@ static void credit_former(const char *text, bool is_pull)
 		at(thing_of(image->id))->credited = world.awake;
 }
 
+/* Who has been taken for what a new container holds, as its name has moved without a word. */
+static size_t find_former(const struct box *box)
+{
+	const struct image *image = inventory_resolve(world.inventory, box->text);
+	size_t number = image ? thing_of(image->id) : NOBODY;
+
+	return number != NOBODY && number != box->thing && (at(number)->silent || box->ahead)
+		? number
+		: NOBODY;
+}
+
 /* Whether what was typed means what it means by what the daemon knows. */
 static bool is_certain(const struct happening *happening)
 {
@@ -197,10 +208,16 @@ void oracle_told_event(const struct happening *happening)
 	struct thing *thing = at(happening->thing);
 
 	if (happening->box != NOBODY) {
-		world.boxes.items[happening->box].told = happening->change;
-		if (happening->kind == EVENT_CONTAINER_CREATE)
-			world.boxes.items[happening->box].ahead = is_ahead(happening);
-		credit_former(world.boxes.items[happening->box].text, !is_certain(happening));
+		struct box *box = &world.boxes.items[happening->box];
+
+		box->told = happening->change;
+		if (happening->kind == EVENT_CONTAINER_CREATE) {
+			box->ahead = is_ahead(happening);
+			box->former = find_former(box);
+		}
+		if (box->former != NOBODY)
+			at(box->former)->credited = world.awake;
+		credit_former(box->text, !is_certain(happening));
 	}
 	thing->told = MAX(thing->told, happening->change);
 	if (!inventory_find_image(world.inventory, thing->id))
@@ -282,6 +299,7 @@ void oracle_told_containers(uint64_t change)
 			at(box->thing)->credited = world.awake;
 		box->told = MAX(box->told, change);
 		box->ahead = box->ahead && box->created > change;
+		box->former = box->created > change ? box->former : NOBODY;
 	}
 }
 
