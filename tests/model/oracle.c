@@ -160,13 +160,24 @@ static bool is_ahead(const struct happening *happening)
 		thing_of(image->id) != happening->thing && thing_of(image->id) == world.names[name];
 }
 
+/* Whether the daemon knows which image the container holds. */
+static bool is_held(const struct happening *happening)
+{
+	const struct container *container = inventory_find_container(
+		world.inventory, world.boxes.items[happening->box].id);
+
+	return container && container->image_id &&
+		thing_of(container->image_id) == happening->thing;
+}
+
 /* The name that is all that the event tells, or NOBODY. */
 static size_t name_of(const struct happening *happening)
 {
 	if (happening->box == NOBODY)
 		return happening->kind == EVENT_IMAGE_TAG ? NOBODY : happening->name;
-	return is_certain(happening) ? NOBODY
-				     : docker_find_familiar(world.boxes.items[happening->box].text);
+	return is_held(happening) || is_certain(happening)
+		? NOBODY
+		: docker_find_familiar(world.boxes.items[happening->box].text);
 }
 
 static bool is_known(const struct box *box)
@@ -200,7 +211,10 @@ static void note_use(struct thing *thing, const struct happening *happening)
 	credit_former(docker_familiar(name), true);
 	thing->name = name;
 	thing->by_name = happening->awake;
-	thing->by_name_change = happening->change;
+	/* What was typed meant it then. */
+	thing->by_name_change = happening->box == NOBODY
+		? happening->change
+		: world.boxes.items[happening->box].created;
 }
 
 void oracle_told_event(const struct happening *happening)
