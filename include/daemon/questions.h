@@ -40,7 +40,10 @@ bool question_equals(const struct question *a, const struct question *b);
 /* The same one again: the latest time counts. Takes `again` over. */
 void question_merge(struct question *question, struct question *again);
 
-/* A later event moved the tag that the question's image had got: it has lost it again. */
+/*
+ * A later event may have moved a tag: the question's image that had got it has lost it again, and
+ * who is asked for by it is not who was pulled by it.
+ */
 void question_drop_tag(struct question *question, const struct question *later);
 void questions_drop_tag(struct questions *questions, const struct question *later);
 

@@ -59,13 +59,16 @@ void question_merge(struct question *question, struct question *again)
 
 void question_drop_tag(struct question *question, const struct question *later)
 {
-	if (question->kind != QUESTION_IMAGE || later->kind != QUESTION_IMAGE || !question->text ||
+	if (question->kind != QUESTION_IMAGE || later->kind != QUESTION_IMAGE ||
 		streq(question->name, later->name))
 		return;
-	if (streq(question->text, later->text) || streq(question->text, later->name)) {
+	if (question->text &&
+		(streq(question->text, later->text) || streq(question->text, later->name))) {
 		free(question->text);
 		question->text = NULL;
 	}
+	if (later->text && streq(question->name, later->text))
+		question->has_origin = false;
 }
 
 void questions_drop_tag(struct questions *questions, const struct question *later)
