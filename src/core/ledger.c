@@ -104,9 +104,10 @@ struct ledger_entry *ledger_add(
 	entry->origin = origin;
 	entry->named = origin != ORIGIN_BUILT;
 	entry->first_seen = entry->last_used = when;
-	/* Whatever brings a new image is not replayed from before the last gap. */
-	entry->unobserved = unobserved_at(ledger, when,
-		MAX(ledger->unobserved - seconds_rounded_up(ledger->gap_length), (int64_t)0));
+	/* It may have been asked for since before the last gap, and before others that nobody knows
+	 * any more.
+	 */
+	entry->unobserved = unobserved_at(ledger, when, 0);
 	HASH_ADD_KEYPTR(hh, ledger->entries, entry->id, strlen(entry->id), entry);
 	ledger->generation++;
 	return entry;
