@@ -64,6 +64,9 @@ void watch_event(struct watch *watch, const struct engine_event *event);
 void watch_set_live(struct watch *watch, bool live);
 bool watch_is_live(const struct watch *watch);
 
+/* Events may have been missed: what came before tells no more whose a tag is, lists are to come. */
+void watch_missed(struct watch *watch);
+
 /*
  * Whether the lists have been there and no event is waiting for an answer; during a removal: none
  * that is a use.

@@ -214,6 +214,7 @@ static void on_watching(void *userdata)
 	daemon->subscribed = clock_read();
 	if (watch_is_loaded(daemon->watch))
 		begin_watch(daemon);
+	watch_missed(daemon->watch);
 	if (was_away)
 		list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
 	else

@@ -166,6 +166,14 @@ void watch_set_live(struct watch *watch, bool live)
 	tell_settled(watch);
 }
 
+void watch_missed(struct watch *watch)
+{
+	/* A later event that is lost may have moved it again. */
+	for (size_t i = 0; i < watch->unsettled.count; i++)
+		if (watch->unsettled.items[i].kind == EVENT_IMAGE_TAG)
+			*watch->unsettled.items[i].name = '\0';
+}
+
 void watch_image_gone(struct watch *watch, const char *id)
 {
 	questions_drop_image(&watch->inquiry.waiting, id);
