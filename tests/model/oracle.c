@@ -217,6 +217,15 @@ static void note_use(struct thing *thing, const struct happening *happening)
 		: world.boxes.items[happening->box].created;
 }
 
+/* How it came another time: who does not know how it came this time asks for it, and gets it. */
+static void note_former_origin(struct thing *thing, unsigned origin)
+{
+	const struct ledger_entry *entry = ledger_find(world.ledger, thing->id);
+
+	if (thing->present && (!entry || entry->inferred))
+		thing->origins |= origin;
+}
+
 void oracle_told_event(const struct happening *happening)
 {
 	struct thing *thing = at(happening->thing);
@@ -237,8 +246,10 @@ void oracle_told_event(const struct happening *happening)
 	if (!inventory_find_image(world.inventory, thing->id))
 		thing->uncounted = true;
 	/* Of one that was there before, and has gone since. */
-	if (happening->awake < thing->came)
+	if (happening->awake < thing->came) {
+		note_former_origin(thing, happening->origin);
 		return;
+	}
 	note_names(happening->thing);
 	may_be_new(thing, happening->origin ? happening->origin : guess(happening->thing));
 	/* As if it had brought what was seen just before, or was a step of a build. */
