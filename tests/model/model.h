@@ -312,6 +312,8 @@ void oracle_told_event(const struct happening *happening);
 /* asked: by which name, canonical, or ID. */
 void oracle_told_thing(size_t thing, uint64_t change, const char *asked);
 void oracle_told_images(uint64_t change);
+/* The daemon has made of an answer what it makes of it. */
+void oracle_answered(void);
 void oracle_told_containers(uint64_t change);
 void oracle_judge_removal(const char *name, size_t thing, bool prune);
 void oracle_saved(const char *text);

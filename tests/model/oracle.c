@@ -163,8 +163,8 @@ static bool is_ahead(const struct happening *happening)
 /* Whether the daemon knows which image the container holds. */
 static bool is_held(const struct happening *happening)
 {
-	const struct container *container = inventory_find_container(
-		world.inventory, world.boxes.items[happening->box].id);
+	const struct container *container =
+		inventory_find_container(world.inventory, world.boxes.items[happening->box].id);
 
 	return container && container->image_id &&
 		thing_of(container->image_id) == happening->thing;
@@ -257,8 +257,7 @@ void oracle_told_event(const struct happening *happening)
 		thing->origins |= happening->origin;
 	if (is_use(happening->kind))
 		note_use(thing, happening);
-	if (happening->box == NOBODY && happening->kind != EVENT_IMAGE_TAG &&
-		happening->name != NOBODY)
+	if (happening->kind == EVENT_IMAGE_PULL)
 		world.name_asked[happening->name] = true;
 	/* The clock was set back: it cannot have been later than now. */
 	if (happening->time > world_real())
@@ -273,21 +272,27 @@ void oracle_told_thing(size_t number, uint64_t change, const char *asked)
 	note_digests(thing, change);
 	note_names(number);
 	may_be_new(thing, guess(number));
-	if (name != NOBODY) {
-		world.name_asked[name] = false;
-		/* Nothing shows that it is not what was pulled. */
-		if (!world.scale.graph_driver || docker_digests(number) > 0)
-			thing->origins |= 1U << ORIGIN_PULLED;
-	}
+	/* Nothing shows that it is not what was pulled. */
+	if (name != NOBODY && (!world.scale.graph_driver || docker_digests(number) > 0))
+		thing->origins |= 1U << ORIGIN_PULLED;
 	thing->told = MAX(thing->told, change);
 	thing->answered = MAX(thing->answered, change);
 }
 
+/* The same event may ask more than once. */
+void oracle_answered(void)
+{
+	if (watch_is_settled(world.watch))
+		memset(world.name_asked, 0, sizeof(world.name_asked));
+}
+
 /* On containerd nothing shows that what has a name that was pulled is not what was pulled. */
-static unsigned asked_origins(void)
+static unsigned asked_origins(size_t number, uint64_t change)
 {
 	for (size_t i = 0; !world.scale.graph_driver && i < NAMES; i++)
-		if (world.name_asked[i])
+		if (world.name_asked[i] &&
+			(world.names[i] == number ||
+				MIN(world.name_moved[i], at(number)->renamed) > change))
 			return 1U << ORIGIN_PULLED;
 	return 0;
 }
@@ -301,7 +306,7 @@ void oracle_told_images(uint64_t change)
 			may_be_new(thing, world.met_change > 0 ? guess(i) : 1U << ORIGIN_EXISTING);
 		note_digests(thing, change);
 		note_names(i);
-		thing->origins |= asked_origins();
+		thing->origins |= asked_origins(i, change);
 		thing->told = MAX(thing->told, change);
 		thing->answered = MAX(thing->answered, change);
 		if (change >= MAX(thing->changed, thing->renamed))
@@ -645,7 +650,8 @@ static void check_treatment(
 	struct verdict verdict = judge(number, entry->origin);
 
 	/* Where digests are all the names there are, see check_names(). */
-	if (image->references.count == 0 && (at(number)->missed_digest || !world.scale.graph_driver))
+	if (image->references.count == 0 &&
+		(at(number)->missed_digest || !world.scale.graph_driver))
 		return;
 	if (treatment.managed != verdict.managed ||
 		(treatment.kept_by || at(number)->labelled) != verdict.kept ||

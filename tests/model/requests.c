@@ -322,6 +322,7 @@ static void come_back(struct due *due)
 		in_callback = call->request == REQUEST_IMAGES ? call : NULL;
 		call->fn(call->userdata, &call->answer);
 		in_callback = NULL;
+		oracle_answered();
 	}
 	free_call(call);
 }
