@@ -205,6 +205,22 @@ static void test_b12_an_event_replayed_over_two_gaps_never_ages(void **state)
 	assert_true(unused(w, entry) <= SECOND);
 }
 
+static void test_b12_a_new_image_asked_for_over_two_gaps_is_not_old(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *entry;
+	nsec_t pulled;
+
+	watch(w, HOUR);
+	pulled = w->now;
+	watch(w, SECOND);
+	be_away(w, 50 * HOUR);
+	watch(w, SECOND);
+	be_away(w, 2 * SECOND);
+	entry = ledger_add(&w->ledger, "x", ORIGIN_PULLED, pulled);
+	assert_true(unused(w, entry) <= 2 * SECOND);
+}
+
 static void test_b12_fractions_of_seconds_keep_longer(void **state)
 {
 	struct world *w = *state;
@@ -465,6 +481,7 @@ int main(void)
 		time_test(test_b12_an_event_replayed_from_within_the_gap),
 		time_test(test_b12_an_event_replayed_from_before_the_gap),
 		time_test(test_b12_an_event_replayed_over_two_gaps_never_ages),
+		time_test(test_b12_a_new_image_asked_for_over_two_gaps_is_not_old),
 		time_test(test_b12_fractions_of_seconds_keep_longer),
 		time_test(test_b12_once_from_cron_ages_nothing),
 		time_test(test_the_first_watch_has_no_gap),
