@@ -103,6 +103,13 @@ enum reason policy_protects(const struct policy *policy, const struct image *ima
 	return REASON_WITHIN_LIMITS;
 }
 
+/* A reload may have lifted the limit since the plan was made. */
+static bool is_limit_lifted(const struct policy *policy, enum reason planned)
+{
+	return (planned == REASON_OVER_SIZE && !amount_is_set(policy->max_total_size)) ||
+		(planned == REASON_LOW_SPACE && !amount_is_set(policy->min_free_space));
+}
+
 enum reason policy_check(const struct policy *policy, const struct ledger *ledger,
 	const struct image *image, enum reason planned, nsec_t now)
 {
@@ -119,6 +126,8 @@ enum reason policy_check(const struct policy *policy, const struct ledger *ledge
 	if (image->failed)
 		return REASON_FAILED;
 	if (planned == REASON_UNUSED && !treatment_is_over(&treatment, unused))
+		return REASON_WITHIN_LIMITS;
+	if (is_limit_lifted(policy, planned))
 		return REASON_WITHIN_LIMITS;
 	return planned;
 }

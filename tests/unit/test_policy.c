@@ -105,7 +105,12 @@ static void test_b23_the_first_reason_that_holds(void **state)
 	assert_int_equal(check(w, "a", REASON_UNUSED), REASON_UNUSED);
 	w->policy.max_unused = DAY;
 	assert_int_equal(check(w, "a", REASON_UNUSED), REASON_WITHIN_LIMITS);
+	assert_int_equal(check(w, "a", REASON_OVER_SIZE), REASON_WITHIN_LIMITS);
+	world_limit(w, GB);
 	assert_int_equal(check(w, "a", REASON_OVER_SIZE), REASON_OVER_SIZE);
+	assert_int_equal(check(w, "a", REASON_LOW_SPACE), REASON_WITHIN_LIMITS);
+	w->policy.min_free_space.bytes = GB;
+	assert_int_equal(check(w, "a", REASON_LOW_SPACE), REASON_LOW_SPACE);
 }
 
 /* The same in a plan, under size pressure. `b` stays throughout, whatever happens to `a`. */
@@ -273,6 +278,7 @@ static void test_check_takes_what_happened_since_the_plan(void **state)
 	struct world *w = *state;
 
 	w->policy.max_unused = DAY;
+	world_limit(w, GB);
 	world_add(w, .name = "a", .tags = "a", .idle = WEEK);
 	assert_int_equal(check(w, "a", REASON_UNUSED), REASON_UNUSED);
 	ledger_touch(&w->ledger, world_id("a"), w->now - 2 * HOUR, w->now);
