@@ -19,6 +19,7 @@
 struct planned {
 	size_t thing;
 	enum reason reason;
+	bool begun; /* it has lost a name by it */
 };
 
 static ARRAY(struct planned) planned;
@@ -498,10 +499,17 @@ static uint64_t usage_as_known(void)
 	return docker_usage_of(things, count);
 }
 
-static void judge_size(size_t number, enum reason reason)
+/* Whether it is needed is asked for each image, not for each of its names. */
+static void judge_size(size_t number, const struct planned *step)
 {
 	uint64_t usage = usage_as_known(), limit = world.policy->max_total_size.bytes;
+	enum reason reason = step->reason;
 
+	if ((reason == REASON_OVER_SIZE && limit == 0) ||
+		(reason == REASON_LOW_SPACE && world.policy->min_free_space.bytes == 0))
+		fail("minimal", "%s goes, and no limit is set", at(number)->id);
+	if (step->begun)
+		return;
 	if (world.policy->has_target)
 		limit = MIN(limit, world.policy->target_total_size.bytes);
 	if (reason == REASON_OVER_SIZE && world.scale.graph_driver && usage <= limit)
@@ -566,17 +574,17 @@ static void judge_steps(size_t number)
 	}
 }
 
-static enum reason find_planned(size_t number)
+static struct planned *find_planned(size_t number)
 {
 	for (size_t i = 0; i < planned.count; i++)
 		if (planned.items[i].thing == number)
-			return planned.items[i].reason;
+			return &planned.items[i];
 	fail("planned", "%s goes unplanned", at(number)->id);
 }
 
 void oracle_judge_removal(const char *name, size_t number, bool prune)
 {
-	enum reason reason;
+	struct planned *step;
 
 	trace("DELETE %s is sent", name);
 	if (!stream_is_whole())
@@ -594,14 +602,15 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 	/* A name that has moved just now takes another image's along. */
 	if (at(number)->renamed > at(number)->told && !streq(name, at(number)->id))
 		return;
-	reason = find_planned(number);
+	step = find_planned(number);
 	for (size_t i = 0; i < world.things.count; i++)
 		if (at(i)->present && at(i)->told >= at(i)->changed && !at(i)->silent &&
 			(at(i)->parent == number || docker_stands_on(at(number), at(i))))
 			fail("has children", "%s goes, and %s stands on it", at(number)->id,
 				at(i)->id);
-	judge_age(number, reason);
-	judge_size(number, reason);
+	judge_age(number, step->reason);
+	judge_size(number, step);
+	step->begun = true;
 	if (prune)
 		judge_steps(number);
 }
@@ -617,8 +626,10 @@ void __wrap_plan_make(const struct policy *policy, const struct inventory *inven
 	planned.count = 0;
 	for (size_t i = 0; i < ret->count; i++)
 		if (reason_removes(ret->items[i].reason)) {
-			*array_push(&planned) = (struct planned){ thing_of(ret->items[i].image->id),
-				ret->items[i].reason };
+			*array_push(&planned) = (struct planned){
+				.thing = thing_of(ret->items[i].image->id),
+				.reason = ret->items[i].reason,
+			};
 			trace("planned: %s %s", ret->items[i].image->id,
 				reason_name(ret->items[i].reason));
 		}
