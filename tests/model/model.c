@@ -119,6 +119,9 @@ static void leave(void)
 	ledger_init(&left);
 	if (world.file && ledger_decode(world.file, strlen(world.file), &left, NULL) < 0)
 		fail("round trip", "the cache file cannot be read");
+	/* It crashed before it had saved that it met the engine: it meets it again. */
+	if (left.met == 0)
+		world.met_change = 0;
 	world.ledger = &left;
 	world.inventory = NULL;
 	world.policy = NULL;

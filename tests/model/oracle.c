@@ -199,11 +199,20 @@ static bool is_unknown_end(const struct happening *happening)
 	return !box->known && !is_known(box);
 }
 
+/* A container of what is known as a step of a build is nobody's use. */
+static bool is_use_of_step(const struct thing *thing, const struct happening *happening)
+{
+	const struct image *image = inventory_find_image(world.inventory, thing->id);
+
+	return happening->box != NOBODY && image && image_is_intermediate(image) &&
+		!ledger_find(world.ledger, thing->id);
+}
+
 static void note_use(struct thing *thing, const struct happening *happening)
 {
 	size_t name = name_of(happening);
 
-	if (is_unknown_end(happening))
+	if (is_unknown_end(happening) || is_use_of_step(thing, happening))
 		return;
 	if (name == NOBODY) {
 		thing->used = MAX(thing->used, happening->awake);
