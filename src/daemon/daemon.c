@@ -813,6 +813,9 @@ void daemon_destroy(struct daemon *daemon)
 			event_free(daemon->signals[i]);
 	if (daemon->watchdog)
 		event_free(daemon->watchdog);
+	/* What it held back is told now, to all that is still there. */
+	if (daemon->cycle)
+		cycle_cancel(daemon->cycle);
 	pause_finish(&daemon->pause);
 	api_destroy(daemon->api);
 	removal_log_finish(&daemon->removals);
