@@ -208,6 +208,9 @@ struct world {
 	/* What was and what was not watched, by awake. */
 	ARRAY(struct gap) gaps;
 	nsec_t saved_awake; /* watched until then, as the cache file says */
+	nsec_t set_back; /* the clock, by so much since it was written */
+	/* By so much that no file tells of, before then: what was used before looks older. */
+	nsec_t set_back_unseen, set_back_until;
 	ARRAY(struct disturbance) disturbances;
 	uint64_t measured; /* change of the last measure that was told */
 	uint64_t listed; /* goes up with each list that was told */

@@ -320,6 +320,7 @@ static void set_clock(void)
 		return;
 	note("clock %s %s", back ? "back" : "on", format_duration(change, text));
 	world.offset += back ? -change : change;
+	world.set_back += back ? change : 0;
 	truth_disturbed(0);
 }
 

@@ -76,6 +76,14 @@ nsec_t truth_used(const struct thing *thing)
 	return MAX(thing->used, thing->by_name);
 }
 
+static nsec_t unused_at_most(const struct thing *thing)
+{
+	nsec_t used = truth_used(thing);
+
+	return truth_watched_since(used) +
+		(used < world.set_back_until ? world.set_back_unseen : 0);
+}
+
 /* What the daemon is told */
 
 static bool is_use(enum event_kind kind)
@@ -379,7 +387,8 @@ static void note_saved(struct thing *thing, const struct ledger_entry *entry, ns
 	bool is_open = entry && !watch_is_settled(world.watch) &&
 		(world.scale.clock_changes || entry->last_used < real_at(used));
 
-	if (is_open && !world.scale.clock_changes && real_at(used) < until)
+	/* Who has just come may have been found by an older question. */
+	if (is_open && used > thing->came && !world.scale.clock_changes && real_at(used) < until)
 		fail("saved", "%s was used %lld ns before what the file is said to know", thing->id,
 			(long long)(until - real_at(used)));
 	if (!is_open)
@@ -400,6 +409,7 @@ void oracle_saved(const char *text)
 	if (world.ledger->observed.elapsed > 0)
 		world.saved_awake =
 			world.ledger->observed.awake - (world.ledger->observed_until - until);
+	world.set_back = 0;
 	if (!random_chance(5))
 		return;
 	again = round_trip(text);
@@ -409,6 +419,12 @@ void oracle_saved(const char *text)
 
 void oracle_loaded(void)
 {
+	/* Unless it is earlier by now than the file was written, nothing shows that. */
+	if (world.set_back > 0) {
+		world.set_back_unseen += world.set_back;
+		world.set_back_until = world.awake;
+		world.set_back = 0;
+	}
 	for (size_t i = 0; i < world.things.count; i++) {
 		at(i)->used = at(i)->saved < 0 ? at(i)->came : at(i)->saved;
 		at(i)->origins |= at(i)->saved_origins;
@@ -533,7 +549,7 @@ static void judge_size(size_t number, const struct planned *step)
 static void judge_age(size_t number, enum reason reason)
 {
 	const struct thing *thing = at(number);
-	nsec_t unused = truth_watched_since(truth_used(thing));
+	nsec_t unused = unused_at_most(thing);
 	bool kept = true, unmanaged = true, within_grace = true, young = true;
 
 	for (enum origin origin = 0; origin < ORIGIN_COUNT; origin++) {
@@ -683,8 +699,7 @@ static void check_entry(
 	size_t number, const struct image *image, const struct ledger_entry *entry, nsec_t now)
 {
 	const struct thing *thing = at(number);
-	nsec_t unused = ledger_unused(world.ledger, entry, now),
-	       most = truth_watched_since(truth_used(thing)),
+	nsec_t unused = ledger_unused(world.ledger, entry, now), most = unused_at_most(thing),
 	       least = truth_watched_since(thing->credited);
 
 	check_treatment(number, image, entry);
