@@ -19,6 +19,7 @@
 #include "daemon/schedule.h"
 #include "daemon/status.h"
 #include "daemon/store.h"
+#include "daemon/subscription.h"
 #include "io/clock.h"
 #include "io/event_stream.h"
 #include "io/service.h"
@@ -45,8 +46,7 @@ struct daemon {
 	struct metrics metrics;
 
 	struct schedule *schedule;
-	bool watching;
-	struct clocks subscribed; /* when, while no list has made use of what has come since */
+	struct subscription subscription;
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
 	bool greeted; /* how things stand has been told since it was made */
 	bool list_failed; /* the last one */
@@ -61,7 +61,7 @@ struct daemon {
 
 static bool is_watching(const struct daemon *daemon)
 {
-	return daemon->watching && watch_is_loaded(daemon->watch);
+	return daemon->subscription.is_on && watch_is_loaded(daemon->watch);
 }
 
 static struct status status_of(const struct daemon *daemon)
@@ -120,9 +120,7 @@ static void leave_engine(struct daemon *daemon)
 {
 	struct ledger *ledger = &daemon->ledger;
 
-	daemon->watching = false;
-	daemon->subscribed = (struct clocks){};
-	ledger_watch_end(ledger);
+	subscription_end(&daemon->subscription);
 	/* If it comes back it is asked for the rest again. */
 	ledger->observed_until = MIN(ledger->observed_until, watch_open_since(daemon->watch));
 	cycle_cancel(daemon->cycle);
@@ -155,19 +153,6 @@ static void stop(struct daemon *daemon, int exit_code)
 
 /* event_stream */
 
-/* From when on events are not known; all until `told` have come (0: none). */
-static nsec_t events_since(const struct daemon *daemon, nsec_t told, nsec_t engine_now)
-{
-	struct clocks now = clock_read();
-	nsec_t known = ledger_known_until(&daemon->ledger, &now);
-
-	/* The clock was set back: what came later can have an earlier time. */
-	if (known < daemon->ledger.observed_until)
-		return told > 0 ? MIN(told, known) : known;
-	/* Of a time in the future the engine would tell nothing that comes before it. */
-	return told > 0 && told <= engine_now ? told : known;
-}
-
 static nsec_t on_connected(void *userdata, nsec_t told)
 {
 	struct daemon *daemon = userdata;
@@ -185,20 +170,9 @@ static nsec_t on_connected(void *userdata, nsec_t told)
 		leave_engine(daemon);
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
-	return same && daemon->ledger.observed_until > 0 ? events_since(daemon, told, engine_now)
-							 : engine_now;
-}
-
-/*
- * Before the first list events have no effect: whoever begins again then must be told them again,
- * and it was not watched until then.
- */
-static void begin_watch(struct daemon *daemon)
-{
-	if (daemon->subscribed.elapsed == 0)
-		return;
-	ledger_watch_begin(&daemon->ledger, &daemon->subscribed);
-	daemon->subscribed = (struct clocks){};
+	return same && daemon->ledger.observed_until > 0
+		? subscription_since(&daemon->subscription, told, engine_now)
+		: engine_now;
 }
 
 static void on_watching(void *userdata)
@@ -208,12 +182,10 @@ static void on_watching(void *userdata)
 
 	freep(&daemon->away);
 	daemon->away = NULL;
-	was_away = !daemon->watching;
-	daemon->watching = true;
+	was_away = subscription_begin(&daemon->subscription);
 	daemon->greeted = false;
-	daemon->subscribed = clock_read();
 	if (watch_is_loaded(daemon->watch))
-		begin_watch(daemon);
+		subscription_count(&daemon->subscription);
 	watch_missed(daemon->watch);
 	if (was_away)
 		list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
@@ -239,17 +211,15 @@ static void on_broken(void *userdata)
 	struct daemon *daemon = userdata;
 
 	observe_now(&daemon->ledger);
-	ledger_watch_end(&daemon->ledger);
+	subscription_break(&daemon->subscription);
 	watch_set_live(daemon->watch, false);
 }
 
 static void on_resumed(void *userdata)
 {
 	struct daemon *daemon = userdata;
-	struct clocks now = clock_read();
 
-	if (daemon->subscribed.elapsed == 0)
-		ledger_watch_resume(&daemon->ledger, &now);
+	subscription_resume(&daemon->subscription);
 	watch_set_live(daemon->watch, true);
 }
 
@@ -275,9 +245,7 @@ static void on_away(void *userdata, const char *reason)
 	}
 	log_warning(
 		"no engine at %s, waiting for it: %s", engine_endpoint(daemon->engine)->url, why);
-	daemon->watching = false;
-	daemon->subscribed = (struct clocks){};
-	ledger_watch_end(&daemon->ledger);
+	subscription_end(&daemon->subscription);
 	free(daemon->away);
 	daemon->away = xstrdup(why);
 	schedule_idle(daemon->schedule);
@@ -296,9 +264,9 @@ static void on_listed(void *userdata)
 	if (daemon->new_connection)
 		store_meet_storage(&daemon->store);
 	daemon->new_connection = false;
-	begin_watch(daemon);
+	subscription_count(&daemon->subscription);
 	if (!watch_is_live(daemon->watch))
-		ledger_watch_end(&daemon->ledger);
+		subscription_break(&daemon->subscription);
 }
 
 static void on_reconciled(void *userdata)
@@ -461,7 +429,7 @@ static void on_interval(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	if (!daemon->watching)
+	if (!daemon->subscription.is_on)
 		return;
 	observe_now(&daemon->ledger);
 	/* That we have watched until now is worth saving from time to time. */
@@ -567,7 +535,7 @@ static void reload(struct daemon *daemon)
 	if (!configuration_has_same_engine(
 		    &old, engine_endpoint(daemon->engine), &daemon->settings, &endpoint))
 		use_engine(daemon, &endpoint);
-	else if (daemon->watching)
+	else if (daemon->subscription.is_on)
 		collect(daemon, TRIGGER_TIMER);
 	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 }
@@ -576,7 +544,7 @@ static void collect_now(struct daemon *daemon)
 {
 	log_info("collection asked for");
 	observe_now(&daemon->ledger);
-	if (!daemon->watching)
+	if (!daemon->subscription.is_on)
 		log_warning("not now: there is no engine");
 	else if (pause_is_on(&daemon->pause))
 		log_warning("not now: paused");
@@ -784,6 +752,7 @@ int daemon_create(const struct daemon_options *options, struct settings *setting
 	daemon->store.userdata = daemon;
 	inventory_init(&daemon->inventory);
 	ledger_init(&daemon->ledger);
+	daemon->subscription.ledger = &daemon->ledger;
 	daemon->base = event_base_new();
 	if (!daemon->base)
 		abort();
