@@ -33,11 +33,13 @@ int configuration_apply(const struct daemon_options *options, struct settings *s
 	struct endpoint *ret_endpoint, struct error *error) _warn_unused_;
 
 /*
- * Reads all of it anew, see load_settings. Returns 0, or -EINVAL with messages and no output
- * touched.
+ * Reads all of it anew, see load_settings. If all of it is good, puts it in force in *settings and
+ * the log's level, says so and what takes a restart, clears *problem and returns 0. Else -EINVAL:
+ * all stays in force as it is, and *problem, on the heap or NULL, says why for people. The caller
+ * finishes what was returned.
  */
-int configuration_load(const struct daemon_options *options, struct settings *ret,
-	struct endpoint *ret_endpoint, char **ret_name, struct strings *errors) _warn_unused_;
+int configuration_reload(const struct daemon_options *options, struct settings *settings,
+	struct endpoint *ret_endpoint, struct settings *ret_old, char **problem) _warn_unused_;
 
 /* Whether two configurations talk to the same engine in the same way. */
 bool configuration_has_same_engine(const struct settings *a, const struct endpoint *a_endpoint,

@@ -33,7 +33,7 @@ int configuration_apply(const struct daemon_options *options, struct settings *s
 	return 0;
 }
 
-int configuration_load(const struct daemon_options *options, struct settings *ret,
+static int load(const struct daemon_options *options, struct settings *ret,
 	struct endpoint *ret_endpoint, char **ret_name, struct strings *errors)
 {
 	_cleanup_(settings_finish) struct settings settings = {};
@@ -48,6 +48,40 @@ int configuration_load(const struct daemon_options *options, struct settings *re
 	}
 	*ret = TAKE_STRUCT(settings);
 	*ret_name = TAKE_PTR(name);
+	return 0;
+}
+
+static void refuse(const struct strings *errors, char **problem)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		log_error("%s", errors->items[i]);
+	log_error("configuration not reloaded, the old one stays in force");
+	free(*problem);
+	*problem = xasprintf("configuration not reloaded: %s", errors->items[0]);
+}
+
+int configuration_reload(const struct daemon_options *options, struct settings *settings,
+	struct endpoint *ret_endpoint, struct settings *ret_old, char **problem)
+{
+	_cleanup_strings_ struct strings errors = {}, restarts = {};
+	_cleanup_free_ char *name = NULL, *keys = NULL;
+	struct settings loaded;
+
+	if (load(options, &loaded, ret_endpoint, &name, &errors) < 0) {
+		refuse(&errors, problem);
+		return -EINVAL;
+	}
+	*ret_old = *settings;
+	*settings = loaded;
+	freep(problem);
+	*problem = NULL;
+	settings_list_restarts(ret_old, settings, &restarts);
+	keys = strings_join(&restarts, ", ");
+	log_info("configuration reloaded from %s", name);
+	if (restarts.count > 0)
+		log_warning("needs a restart to take effect: %s", keys);
+	log_set_level(configuration_log_level(options, settings));
+	configuration_announce(settings);
 	return 0;
 }
 

@@ -480,15 +480,6 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 	event_stream_start(daemon->stream);
 }
 
-static void refuse_reload(struct daemon *daemon, const struct strings *errors)
-{
-	for (size_t i = 0; i < errors->count; i++)
-		log_error("%s", errors->items[i]);
-	log_error("configuration not reloaded, the old one stays in force");
-	free(daemon->config_problem);
-	daemon->config_problem = xasprintf("configuration not reloaded: %s", errors->items[0]);
-}
-
 /* Without it the daemon does its work all the same. */
 static void listen_for_prometheus(struct daemon *daemon)
 {
@@ -510,25 +501,10 @@ static void reload(struct daemon *daemon)
 {
 	_cleanup_(settings_finish) struct settings old = {};
 	_cleanup_(endpoint_finish) struct endpoint endpoint = {};
-	_cleanup_strings_ struct strings errors = {}, restarts = {};
-	_cleanup_free_ char *name = NULL, *keys = NULL;
-	struct settings settings;
 
-	if (configuration_load(&daemon->options, &settings, &endpoint, &name, &errors) < 0) {
-		refuse_reload(daemon, &errors);
+	if (configuration_reload(&daemon->options, &daemon->settings, &endpoint, &old,
+		    &daemon->config_problem) < 0)
 		return;
-	}
-	old = daemon->settings;
-	daemon->settings = settings;
-	freep(&daemon->config_problem);
-	daemon->config_problem = NULL;
-	settings_list_restarts(&old, &settings, &restarts);
-	keys = strings_join(&restarts, ", ");
-	log_info("configuration reloaded from %s", name);
-	if (restarts.count > 0)
-		log_warning("needs a restart to take effect: %s", keys);
-	log_set_level(configuration_log_level(&daemon->options, &daemon->settings));
-	configuration_announce(&daemon->settings);
 	if (!streq(old.metrics_listen, daemon->settings.metrics_listen) || daemon->metrics_problem)
 		listen_for_prometheus(daemon);
 	daemon->greeted = false; /* what it makes of the images is worth a word */
