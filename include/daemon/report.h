@@ -31,6 +31,12 @@ void report_failed(const struct image_summary *summary, const char *why);
 /* "would remove …" for each image that the plan removes. */
 void report_removals(const struct plan *plan);
 
+/*
+ * All of the plan as a table, to stdout. Returns 0, or -errno after a line in the log: not all of
+ * it is written.
+ */
+int report_table(const struct plan *plan) _warn_unused_;
+
 /* A line on all of the plan. */
 void report_plan(const struct plan *plan, const char *why_nothing_happens);
 

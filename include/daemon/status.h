@@ -35,6 +35,9 @@ void status_count_images(const struct status *status, size_t ret[ORIGIN_COUNT][2
  */
 char *status_describe(const struct status *status) _warn_unused_;
 
+/* Logs that line, with warnings of what may be a slip in the configuration. */
+void status_greet(const struct status *status);
+
 /* For the control socket; points into what it was made from. */
 void status_fill(const struct status *status, struct control_status *ret);
 

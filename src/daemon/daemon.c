@@ -3,12 +3,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "core/explain.h"
-#include "core/rules.h"
 #include "daemon/api.h"
 #include "daemon/cycle.h"
 #include "daemon/heap.h"
@@ -343,24 +339,6 @@ static void on_cycle_changed(void *userdata)
 	learned(userdata);
 }
 
-/* The first look is over: how things stand, and what may be a slip in the configuration. */
-static void greet(struct daemon *daemon)
-{
-	_cleanup_strings_ struct strings matches = {};
-
-	daemon->greeted = true;
-	log_info("%s", daemon->status);
-	if (policy_limits_cache(&daemon->settings.policy) &&
-		!engine_prunes_within_limits(daemon->engine))
-		log_warning("build_cache: this engine cannot prune it within limits (it takes API "
-			    "1.39); it is left alone");
-	rules_list_idle(
-		&daemon->settings.policy, &daemon->inventory, &daemon->ledger, true, &matches);
-	for (size_t i = 0; i < matches.count; i++)
-		log_warning("images.rules: the rule that keeps \"%s\" protects no image now",
-			matches.items[i]);
-}
-
 static void on_cycle_decided(void *userdata, const struct image_summary *summary,
 	enum removal_result result, const char *why)
 {
@@ -389,17 +367,11 @@ static const char *why_nothing_happens(const struct daemon *daemon)
 static void on_cycle_planned(void *userdata, const struct plan *plan)
 {
 	struct daemon *daemon = userdata;
-	_cleanup_free_ char *table = NULL;
 
-	if (daemon->options.once && daemon->settings.dry_run) {
-		table = explain_table(plan);
-		fputs(table, stdout);
-		daemon->is_unwritten = fflush(stdout) != 0;
-		if (daemon->is_unwritten)
-			log_error("cannot write what would be removed: %s", strerror(errno));
-	} else {
+	if (daemon->options.once && daemon->settings.dry_run)
+		daemon->is_unwritten = report_table(plan) < 0;
+	else
 		report_removals(plan);
-	}
 	report_plan(plan, why_nothing_happens(daemon));
 }
 
@@ -412,8 +384,12 @@ static void on_cycle_finished(void *userdata, const struct collection_outcome *o
 	report_outcome(outcome);
 	api_collected(daemon->api, &daemon->last_collection);
 	learned(daemon);
-	if (!daemon->greeted)
-		greet(daemon);
+	if (!daemon->greeted) {
+		struct status status = status_of(daemon);
+
+		status_greet(&status);
+		daemon->greeted = true;
+	}
 	if (daemon->options.once)
 		stop(daemon,
 			outcome->result < 0 || daemon->is_unwritten ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/report.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "core/explain.h"
 #include "core/reference.h"
 #include "core/units.h"
 #include "io/log.h"
@@ -148,6 +151,19 @@ void report_removals(const struct plan *plan)
 			image_summary_finish(&summary);
 		}
 	}
+}
+
+int report_table(const struct plan *plan)
+{
+	_cleanup_free_ char *table = explain_table(plan);
+	int r;
+
+	fputs(table, stdout);
+	if (fflush(stdout) == 0)
+		return 0;
+	r = -errno;
+	log_error("cannot write what would be removed: %s", strerror(-r));
+	return r;
 }
 
 void report_plan(const struct plan *plan, const char *why_nothing_happens)

@@ -5,6 +5,7 @@
 
 #include "core/rules.h"
 #include "core/units.h"
+#include "io/log.h"
 
 void status_count_images(const struct status *status, size_t ret[ORIGIN_COUNT][2])
 {
@@ -109,6 +110,22 @@ char *status_describe(const struct status *status)
 		status->cycle >= CYCLE_CONTAINERS ? "Collecting" : "Watching", engine,
 		count_managed(status), inventory_count_images(status->inventory), usage, mode,
 		rules, problem ? "; " : "", problem ? problem : "");
+}
+
+void status_greet(const struct status *status)
+{
+	const struct policy *policy = &status->settings->policy;
+	_cleanup_free_ char *text = status_describe(status);
+	_cleanup_strings_ struct strings matches = {};
+
+	log_info("%s", text);
+	if (policy_limits_cache(policy) && !engine_prunes_within_limits(status->engine))
+		log_warning("build_cache: this engine cannot prune it within limits (it takes API "
+			    "1.39); it is left alone");
+	rules_list_idle(policy, status->inventory, status->ledger, true, &matches);
+	for (size_t i = 0; i < matches.count; i++)
+		log_warning("images.rules: the rule that keeps \"%s\" protects no image now",
+			matches.items[i]);
 }
 
 char *status_describe_limits(const struct settings *settings)
