@@ -2,7 +2,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "daemon/api.h"
@@ -13,6 +12,7 @@
 #include "daemon/pause.h"
 #include "daemon/report.h"
 #include "daemon/schedule.h"
+#include "daemon/signals.h"
 #include "daemon/status.h"
 #include "daemon/store.h"
 #include "daemon/subscription.h"
@@ -24,7 +24,7 @@ struct daemon {
 	struct daemon_options options;
 	struct settings settings;
 	struct event_base *base;
-	struct event *signals[4];
+	struct signals signals;
 	struct event *watchdog;
 	struct engine *engine;
 	struct event_stream *stream;
@@ -437,7 +437,7 @@ static void on_retry(void *userdata)
 		collect(daemon, TRIGGER_SIZE);
 }
 
-/* signals */
+/* configuration */
 
 static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 {
@@ -492,8 +492,28 @@ static void reload(struct daemon *daemon)
 	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 }
 
-static void collect_now(struct daemon *daemon)
+/* signals and api: what people want */
+
+static void on_stop(void *userdata)
 {
+	log_info("stopping");
+	stop(userdata, EXIT_SUCCESS);
+}
+
+static void on_reload(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	service_reloading();
+	reload(daemon);
+	service_ready();
+	update_status(daemon);
+}
+
+static void on_collect(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
 	log_info("collection asked for");
 	observe_now(&daemon->ledger);
 	if (!daemon->subscription.is_on)
@@ -505,8 +525,6 @@ static void collect_now(struct daemon *daemon)
 	else
 		daemon->trigger = TRIGGER_REQUEST; /* follows the first lists anyway */
 }
-
-/* api */
 
 static void on_describe(void *userdata, struct control_status *ret)
 {
@@ -535,11 +553,6 @@ static char *on_measure(void *userdata)
 		.reloaded = !daemon->config_problem,
 	};
 	return metrics_describe(&sources);
-}
-
-static void on_collect(void *userdata)
-{
-	collect_now(userdata);
 }
 
 static void on_pause_over(void *userdata)
@@ -607,39 +620,6 @@ static void create_api(struct daemon *daemon)
 	daemon->api_problem = xasprintf("no control socket: %s", error.message);
 }
 
-static void on_signal(evutil_socket_t number, short what _unused_, void *userdata)
-{
-	struct daemon *daemon = userdata;
-
-	switch ((int)number) {
-	case SIGHUP:
-		service_reloading();
-		reload(daemon);
-		service_ready();
-		update_status(daemon);
-		break;
-	case SIGUSR1:
-		collect_now(daemon);
-		break;
-	default:
-		log_info("stopping");
-		stop(daemon, EXIT_SUCCESS);
-		break;
-	}
-}
-
-static void create_signals(struct daemon *daemon)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
-		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) < 0)
-			abort();
-	}
-	signal(SIGPIPE, SIG_IGN);
-}
-
 static void create_parts(struct daemon *daemon)
 {
 	static const struct event_stream_handler stream_handler = {
@@ -669,6 +649,11 @@ static void create_parts(struct daemon *daemon)
 		.settled = on_quiet,
 		.retry = on_retry,
 	};
+	static const struct signals_handler signals_handler = {
+		.stop = on_stop,
+		.reload = on_reload,
+		.collect = on_collect,
+	};
 	struct removal_context context;
 
 	daemon->stream = event_stream_create(daemon->base, daemon->engine, &stream_handler, daemon);
@@ -684,7 +669,7 @@ static void create_parts(struct daemon *daemon)
 	daemon->cycle = cycle_create(&context, &daemon->settings, &cycle_handler, daemon);
 	daemon->schedule = schedule_create(daemon->base, &schedule_handler, daemon);
 	create_api(daemon);
-	create_signals(daemon);
+	signals_init(&daemon->signals, daemon->base, &signals_handler, daemon);
 }
 
 int daemon_create(const struct daemon_options *options, struct settings *settings,
@@ -729,9 +714,7 @@ void daemon_destroy(struct daemon *daemon)
 {
 	if (!daemon)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
-		if (daemon->signals[i])
-			event_free(daemon->signals[i]);
+	signals_finish(&daemon->signals);
 	if (daemon->watchdog)
 		event_free(daemon->watchdog);
 	/* What it held back is told now, to all that is still there. */
