@@ -42,14 +42,12 @@ struct api *api_create(struct event_base *base, const struct api_context *contex
 	const struct api_handler *handler, void *userdata);
 void api_destroy(struct api *api);
 
-/* Listens at the configured socket, else where the environment says. 0, or -errno with *error. */
-int api_listen(struct api *api, const char *configured, struct error *error) _warn_unused_;
-
 /*
- * Listens for Prometheus at an address of listen_address.h's, "" for nowhere, and no longer where
- * it did before. 0, or -errno with *error.
+ * All of the routes, and those for whoever reaches a TCP port; nobody listens yet. The caller
+ * destroys them, before the API.
  */
-int api_listen_metrics(struct api *api, const char *address, struct error *error) _warn_unused_;
+struct control *api_create_control(struct api *api);
+struct control *api_create_metrics(struct api *api);
 
 /* A collection has ended: those who wait for it get their answer. */
 void api_collected(struct api *api, const struct collection_record *record);

@@ -2,14 +2,12 @@
 #include "daemon/api.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "codec/control_json.h"
 #include "codec/exposition.h"
 #include "core/reference.h"
 #include "core/units.h"
 #include "daemon/observe.h"
-#include "io/files.h"
 
 #define STATUS_OK 200
 #define STATUS_ACCEPTED 202
@@ -29,8 +27,6 @@ struct api {
 	struct api_handler handler;
 	void *userdata;
 	struct event_base *base;
-	struct control *control;
-	struct control *metrics; /* the listener for Prometheus, or NULL */
 	ARRAY(struct waiter) waiters;
 };
 
@@ -291,7 +287,6 @@ struct api *api_create(struct event_base *base, const struct api_context *contex
 	api->handler = *handler;
 	api->userdata = userdata;
 	api->base = base;
-	api->control = control_create(base, routes, ARRAY_SIZE(routes), api);
 	return api;
 }
 
@@ -299,55 +294,18 @@ void api_destroy(struct api *api)
 {
 	if (!api)
 		return;
-	control_destroy(api->control);
-	control_destroy(api->metrics);
 	free(api->waiters.items);
 	free(api);
 }
 
-static char *find_socket(const char *configured)
+struct control *api_create_control(struct api *api)
 {
-	_cleanup_strings_ struct strings places = {};
-
-	if (*configured)
-		return path_absolute(configured);
-	control_find_sockets(&places);
-	return places.count > 0 ? xstrdup(places.items[0]) : NULL;
+	return control_create(api->base, routes, ARRAY_SIZE(routes), api);
 }
 
-int api_listen(struct api *api, const char *configured, struct error *error)
+struct control *api_create_metrics(struct api *api)
 {
-	_cleanup_free_ char *path = find_socket(configured), *directory = NULL;
-
-	if (!path) {
-		error_set(error, "no place for it: set XDG_RUNTIME_DIR or control.socket");
-		return -ENOENT;
-	}
-	directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	if (*directory) {
-		int r = directory_make(directory);
-
-		if (r < 0) {
-			error_set(error, "%s: %s", directory, strerror(-r));
-			return r;
-		}
-	}
-	return control_listen(api->control, path, error);
-}
-
-int api_listen_metrics(struct api *api, const char *address, struct error *error)
-{
-	int r = 0;
-
-	control_destroy(TAKE_PTR(api->metrics));
-	if (*address) {
-		api->metrics =
-			control_create(api->base, metrics_routes, ARRAY_SIZE(metrics_routes), api);
-		r = control_listen_tcp(api->metrics, address, error);
-	}
-	if (r < 0)
-		control_destroy(TAKE_PTR(api->metrics));
-	return r;
+	return control_create(api->base, metrics_routes, ARRAY_SIZE(metrics_routes), api);
 }
 
 void api_collected(struct api *api, const struct collection_record *record)

@@ -7,6 +7,7 @@
 #include "daemon/api.h"
 #include "daemon/cycle.h"
 #include "daemon/heap.h"
+#include "daemon/listening.h"
 #include "daemon/metrics.h"
 #include "daemon/observe.h"
 #include "daemon/pause.h"
@@ -35,10 +36,10 @@ struct daemon {
 	struct store store;
 
 	struct api *api;
+	struct listening listening;
 	struct removal_log removals;
 	struct collection_record last_collection;
 	struct pause pause;
-	char *api_problem, *metrics_problem; /* why nobody listens there */
 	struct metrics metrics;
 
 	struct schedule *schedule;
@@ -77,8 +78,9 @@ static struct status status_of(const struct daemon *daemon)
 								 : 0,
 		.last = daemon->last_collection,
 		.away = daemon->away,
-		.problems = { daemon->store.problem, daemon->config_problem, daemon->api_problem,
-			daemon->metrics_problem, cycle_problem(daemon->cycle) },
+		.problems = { daemon->store.problem, daemon->config_problem,
+			daemon->listening.control_problem, daemon->listening.metrics_problem,
+			cycle_problem(daemon->cycle) },
 	};
 }
 
@@ -456,23 +458,6 @@ static void use_engine(struct daemon *daemon, struct endpoint *endpoint)
 	event_stream_start(daemon->stream);
 }
 
-/* Without it the daemon does its work all the same. */
-static void listen_for_prometheus(struct daemon *daemon)
-{
-	const char *address = daemon->settings.metrics_listen;
-	_cleanup_error_ struct error error = {};
-
-	freep(&daemon->metrics_problem);
-	daemon->metrics_problem = NULL;
-	if (api_listen_metrics(daemon->api, address, &error) == 0) {
-		if (*address)
-			log_info("metrics at http://%s/metrics", address);
-		return;
-	}
-	log_error("no metrics over TCP: %s", error.message);
-	daemon->metrics_problem = xasprintf("no metrics over TCP: %s", error.message);
-}
-
 static void reload(struct daemon *daemon)
 {
 	_cleanup_(settings_finish) struct settings old = {};
@@ -481,8 +466,9 @@ static void reload(struct daemon *daemon)
 	if (configuration_reload(&daemon->options, &daemon->settings, &endpoint, &old,
 		    &daemon->config_problem) < 0)
 		return;
-	if (!streq(old.metrics_listen, daemon->settings.metrics_listen) || daemon->metrics_problem)
-		listen_for_prometheus(daemon);
+	if (!streq(old.metrics_listen, daemon->settings.metrics_listen) ||
+		daemon->listening.metrics_problem)
+		listening_open_metrics(&daemon->listening, daemon->settings.metrics_listen);
 	daemon->greeted = false; /* what it makes of the images is worth a word */
 	if (!configuration_has_same_engine(
 		    &old, engine_endpoint(daemon->engine), &daemon->settings, &endpoint))
@@ -606,18 +592,14 @@ static void create_api(struct daemon *daemon)
 		.cycle = daemon->cycle,
 		.removals = &daemon->removals,
 	};
-	_cleanup_error_ struct error error = {};
 
 	pause_init(&daemon->pause, daemon->base, on_pause_over, daemon);
 	daemon->api = api_create(daemon->base, &context, &handler, daemon);
+	daemon->listening.api = daemon->api;
 	if (daemon->options.once)
 		return;
-	listen_for_prometheus(daemon);
-	if (api_listen(daemon->api, daemon->settings.control_socket, &error) == 0)
-		return;
-	/* It is there for people's comfort: the images go without it. */
-	log_error("no control socket: %s", error.message);
-	daemon->api_problem = xasprintf("no control socket: %s", error.message);
+	listening_open_metrics(&daemon->listening, daemon->settings.metrics_listen);
+	listening_open_control(&daemon->listening, daemon->settings.control_socket);
 }
 
 static void create_parts(struct daemon *daemon)
@@ -721,6 +703,7 @@ void daemon_destroy(struct daemon *daemon)
 	if (daemon->cycle)
 		cycle_cancel(daemon->cycle);
 	pause_finish(&daemon->pause);
+	listening_finish(&daemon->listening);
 	api_destroy(daemon->api);
 	removal_log_finish(&daemon->removals);
 	schedule_destroy(daemon->schedule);
@@ -734,8 +717,6 @@ void daemon_destroy(struct daemon *daemon)
 	settings_finish(&daemon->settings);
 	event_base_free(daemon->base);
 	free(daemon->away);
-	free(daemon->api_problem);
-	free(daemon->metrics_problem);
 	free(daemon->config_problem);
 	free(daemon->status);
 	free(daemon);
