@@ -6,11 +6,11 @@
 
 #include "daemon/api.h"
 #include "daemon/cycle.h"
+#include "daemon/demand.h"
 #include "daemon/heap.h"
 #include "daemon/listening.h"
 #include "daemon/metrics.h"
 #include "daemon/observe.h"
-#include "daemon/pause.h"
 #include "daemon/report.h"
 #include "daemon/schedule.h"
 #include "daemon/signals.h"
@@ -39,16 +39,13 @@ struct daemon {
 	struct listening listening;
 	struct removal_log removals;
 	struct collection_record last_collection;
-	struct pause pause;
 	struct metrics metrics;
 
 	struct schedule *schedule;
+	struct demand demand;
 	struct subscription subscription;
 	bool new_connection; /* nothing listed since it was made: is the storage the same? */
 	bool greeted; /* how things stand has been told since it was made */
-	bool list_failed; /* the last one */
-	bool collect_listed; /* a collection follows the lists that are under way */
-	enum cycle_trigger trigger;
 	char *away; /* why there is no engine */
 	char *config_problem; /* of the last reload */
 	char *status; /* as told last */
@@ -56,14 +53,9 @@ struct daemon {
 	int exit_code;
 };
 
-static bool is_watching(const struct daemon *daemon)
-{
-	return daemon->subscription.is_on && watch_is_loaded(daemon->watch);
-}
-
 static struct status status_of(const struct daemon *daemon)
 {
-	bool watching = is_watching(daemon);
+	bool watching = daemon->subscription.is_on && watch_is_loaded(daemon->watch);
 
 	return (struct status){
 		.engine = daemon->engine,
@@ -73,9 +65,10 @@ static struct status status_of(const struct daemon *daemon)
 		.usage = cycle_usage(daemon->cycle),
 		.cycle = cycle_state(daemon->cycle),
 		.watching = watching,
-		.paused_until = daemon->pause.until,
-		.next = watching && !pause_is_on(&daemon->pause) ? schedule_next(daemon->schedule)
-								 : 0,
+		.paused_until = daemon->demand.pause.until,
+		.next = watching && !pause_is_on(&daemon->demand.pause)
+			? schedule_next(daemon->schedule)
+			: 0,
 		.last = daemon->last_collection,
 		.away = daemon->away,
 		.problems = { daemon->store.problem, daemon->config_problem,
@@ -126,23 +119,6 @@ static void leave_engine(struct daemon *daemon)
 	api_gone(daemon->api, "the engine has gone away");
 }
 
-static void collect(struct daemon *daemon, enum cycle_trigger trigger)
-{
-	if (!pause_is_on(&daemon->pause))
-		cycle_trigger(daemon->cycle, trigger);
-}
-
-/* Lists anew and collects after it. */
-static void list_and_collect(struct daemon *daemon, enum cycle_trigger trigger)
-{
-	daemon->collect_listed = true;
-	daemon->trigger = trigger;
-	if (trigger == TRIGGER_TIMER)
-		watch_compare(daemon->watch);
-	else
-		watch_reconcile(daemon->watch);
-}
-
 static void stop(struct daemon *daemon, int exit_code)
 {
 	daemon->exit_code = exit_code;
@@ -186,7 +162,8 @@ static void on_watching(void *userdata)
 		subscription_count(&daemon->subscription);
 	watch_missed(daemon->watch);
 	if (was_away)
-		list_and_collect(daemon, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
+		demand_lists(
+			&daemon->demand, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);
 	else
 		watch_reconcile(daemon->watch);
 	watch_set_live(daemon->watch, true);
@@ -270,14 +247,10 @@ static void on_listed(void *userdata)
 static void on_reconciled(void *userdata)
 {
 	struct daemon *daemon = userdata;
-	bool wanted = daemon->collect_listed;
 
-	daemon->list_failed = false;
 	observe_now(&daemon->ledger);
 	learned(daemon);
-	daemon->collect_listed = false;
-	if (wanted)
-		collect(daemon, daemon->trigger);
+	demand_note_lists(&daemon->demand);
 }
 
 static void note_collection(struct daemon *daemon, const struct collection_outcome *outcome)
@@ -297,7 +270,7 @@ static void on_list_failed(void *userdata, const char *why)
 {
 	struct daemon *daemon = userdata;
 
-	daemon->list_failed = true;
+	demand_note_failure(&daemon->demand);
 	log_error("cannot list images, nothing is collected: %s", why);
 	cycle_cancel(daemon->cycle);
 	note_collection(daemon, &(struct collection_outcome){ .result = -EIO });
@@ -362,8 +335,8 @@ static const char *why_nothing_happens(const struct daemon *daemon)
 {
 	if (!daemon->settings.enabled)
 		return "gc.enabled = false: nothing is removed";
-	return pause_is_on(&daemon->pause) ? "paused: nothing is removed"
-					   : "dry run: nothing is removed";
+	return pause_is_on(&daemon->demand.pause) ? "paused: nothing is removed"
+						  : "dry run: nothing is removed";
 }
 
 static void on_cycle_planned(void *userdata, const struct plan *plan)
@@ -415,7 +388,7 @@ static void on_interval(void *userdata)
 	store_note(&daemon->store);
 	/* A list can be older than the removals under way, and bring back what has gone. */
 	if (cycle_state(daemon->cycle) == CYCLE_IDLE)
-		list_and_collect(daemon, TRIGGER_TIMER);
+		demand_lists(&daemon->demand, TRIGGER_TIMER);
 }
 
 static void on_quiet(void *userdata)
@@ -426,17 +399,14 @@ static void on_quiet(void *userdata)
 	if (cycle_is_within_limits(daemon->cycle))
 		update_status(daemon);
 	else
-		collect(daemon, TRIGGER_SIZE);
+		demand_collection(&daemon->demand, TRIGGER_SIZE);
 }
 
 static void on_retry(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	if (daemon->list_failed)
-		list_and_collect(daemon, TRIGGER_SIZE);
-	else
-		collect(daemon, TRIGGER_SIZE);
+	demand_retry(&daemon->demand);
 }
 
 /* configuration */
@@ -474,7 +444,7 @@ static void reload(struct daemon *daemon)
 		    &old, engine_endpoint(daemon->engine), &daemon->settings, &endpoint))
 		use_engine(daemon, &endpoint);
 	else if (daemon->subscription.is_on)
-		collect(daemon, TRIGGER_TIMER);
+		demand_collection(&daemon->demand, TRIGGER_TIMER);
 	schedule_set(daemon->schedule, daemon->settings.interval, daemon->settings.settle);
 }
 
@@ -500,16 +470,7 @@ static void on_collect(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	log_info("collection asked for");
-	observe_now(&daemon->ledger);
-	if (!daemon->subscription.is_on)
-		log_warning("not now: there is no engine");
-	else if (pause_is_on(&daemon->pause))
-		log_warning("not now: paused");
-	else if (watch_is_loaded(daemon->watch))
-		collect(daemon, TRIGGER_REQUEST);
-	else
-		daemon->trigger = TRIGGER_REQUEST; /* follows the first lists anyway */
+	demand_now(&daemon->demand);
 }
 
 static void on_describe(void *userdata, struct control_status *ret)
@@ -543,20 +504,14 @@ static char *on_measure(void *userdata)
 
 static void on_pause_over(void *userdata)
 {
-	struct daemon *daemon = userdata;
-
-	cycle_set_paused(daemon->cycle, false);
-	if (is_watching(daemon))
-		collect(daemon, TRIGGER_TIMER);
-	update_status(daemon);
+	update_status(userdata);
 }
 
 static void on_pause(void *userdata, nsec_t length)
 {
 	struct daemon *daemon = userdata;
 
-	pause_begin(&daemon->pause, length, observe_now(&daemon->ledger));
-	cycle_set_paused(daemon->cycle, true);
+	demand_pause(&daemon->demand, length);
 	update_status(daemon);
 }
 
@@ -564,8 +519,7 @@ static void on_resume(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
-	if (pause_end(&daemon->pause))
-		on_pause_over(daemon);
+	demand_resume(&daemon->demand);
 }
 
 static void on_told(void *userdata)
@@ -593,7 +547,6 @@ static void create_api(struct daemon *daemon)
 		.removals = &daemon->removals,
 	};
 
-	pause_init(&daemon->pause, daemon->base, on_pause_over, daemon);
 	daemon->api = api_create(daemon->base, &context, &handler, daemon);
 	daemon->listening.api = daemon->api;
 	if (daemon->options.once)
@@ -650,6 +603,13 @@ static void create_parts(struct daemon *daemon)
 	};
 	daemon->cycle = cycle_create(&context, &daemon->settings, &cycle_handler, daemon);
 	daemon->schedule = schedule_create(daemon->base, &schedule_handler, daemon);
+	daemon->demand = (struct demand){
+		.watch = daemon->watch,
+		.cycle = daemon->cycle,
+		.ledger = &daemon->ledger,
+		.subscription = &daemon->subscription,
+	};
+	demand_init(&daemon->demand, daemon->base, on_pause_over, daemon);
 	create_api(daemon);
 	signals_init(&daemon->signals, daemon->base, &signals_handler, daemon);
 }
@@ -702,7 +662,7 @@ void daemon_destroy(struct daemon *daemon)
 	/* What it held back is told now, to all that is still there. */
 	if (daemon->cycle)
 		cycle_cancel(daemon->cycle);
-	pause_finish(&daemon->pause);
+	demand_finish(&daemon->demand);
 	listening_finish(&daemon->listening);
 	api_destroy(daemon->api);
 	removal_log_finish(&daemon->removals);
