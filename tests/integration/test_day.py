@@ -101,10 +101,11 @@ class Day:
             if reference is None:
                 return
             known = self.images[self.names[reference]]
+            begin = time.monotonic()
             with contextlib.suppress(EngineError):  # it has just gone
                 container = self.client.create(reference)
-                known.used = time.monotonic()
-                known.holders[container] = known.used
+                known.used = begin  # or later: the event has its time before we have the answer
+                known.holders[container] = time.monotonic()
                 if not hold:
                     self._end(container, known)
 
@@ -129,8 +130,9 @@ class Day:
         return there[-1 - min(int(self.chance.expovariate(0.3)), len(there) - 1)] if there else None
 
     def _end(self, container: str, known: Known) -> None:
+        begin = time.monotonic()
         self.client.remove_container(container)
-        known.used = time.monotonic()
+        known.used = begin
         del known.holders[container]
 
     # What may go
