@@ -168,6 +168,8 @@ void watch_set_live(struct watch *watch, bool live)
 
 void watch_missed(struct watch *watch)
 {
+	/* Lists that fail must not leave what was known in force. */
+	watch->complete = false;
 	/* A later event that is lost may have moved it again. */
 	for (size_t i = 0; i < watch->unsettled.count; i++)
 		if (watch->unsettled.items[i].kind == EVENT_IMAGE_TAG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 
@@ -70,6 +71,29 @@ def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) 
         scripted.log.publish("image", "tag", image.id, {"name": image.reference})
     gate.remove()
     watching.wait_cache(lambda cache: missed.id in cache.ids, "what was missed", within=40)
+
+
+def test_b10_after_a_gap_nothing_goes_before_there_are_lists(watch: Watch,
+                                                             scripted: ScriptedEngine) -> None:
+    """Not even what is old by what was known: what was missed may be a use."""
+    daemon = watch(scripted, {"max_unused": "4w"})
+    image = pulled(scripted, "app")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(7200)
+    daemon.start().wait_watching()
+    refused = scripted.script("GET", "/images/json", faults.reply(500, {"message": "not now"}))
+    scripted.log.forget()
+    scripted.log.close()
+    daemon.wait_log("cannot list images")
+    daemon.configure({"gc": {"max_unused": "1h"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_log("configuration reloaded")
+    failures = daemon.log.count("cannot list images")
+    daemon.wait(lambda: daemon.log.count("cannot list images") > failures, "one more attempt")
+    assert present(scripted, image) == [True] and not scripted.requests("DELETE")
+    refused.remove()
+    daemon.wait(lambda: present(scripted, image) == [False], "its removal")
 
 
 def test_b5_a_stream_cut_within_a_line_loses_nothing(daemon: MakeDaemon,
