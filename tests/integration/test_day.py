@@ -48,8 +48,10 @@ class Known:
     """What is true of an image."""
 
     managed: bool
-    used: float
-    """When it was used last, by the monotonic clock."""
+    began: float
+    """Its last use was then at the earliest, by the monotonic clock,"""
+    ended: float = field(default_factory=time.monotonic)
+    """and then at the latest."""
     holders: dict[str, float] = field(default_factory=dict)
     """Its containers, and since when."""
     kept: bool = False
@@ -81,8 +83,9 @@ class Day:
         name = f"kept-{self._count}" if kept else f"app-{self._count}"
         made = offered(self.engine, name, MB // 4, runnable=True)
         with self.lock:
+            begin = time.monotonic()
             self.client.fetch(made.reference)
-            self.images[made.id] = Known(True, time.monotonic(), kept=kept)
+            self.images[made.id] = Known(True, begin, kept=kept)
             self.names[made.reference] = made.id
 
     def load(self) -> None:
@@ -90,8 +93,9 @@ class Day:
         made = image(f"mine-{self._count}", MB // 100, runnable=True)
         reference = f"mine-{self._count}:1"
         with self.lock:
+            begin = time.monotonic()
             self.client.load(made.archive(reference))
-            self.images[made.id] = Known(False, time.monotonic())
+            self.images[made.id] = Known(False, begin)
             self.names[reference] = made.id
 
     def use(self, hold: bool) -> None:
@@ -104,8 +108,8 @@ class Day:
             begin = time.monotonic()
             with contextlib.suppress(EngineError):  # it has just gone
                 container = self.client.create(reference)
-                known.used = begin  # or later: the event has its time before we have the answer
-                known.holders[container] = time.monotonic()
+                known.began, known.ended = begin, time.monotonic()
+                known.holders[container] = known.ended
                 if not hold:
                     self._end(container, known)
 
@@ -126,13 +130,13 @@ class Day:
             self.gaps.append((begin, time.monotonic()))
 
     def _choose(self) -> str | None:
-        there = sorted(self.names, key=lambda name: self.images[self.names[name]].used)
+        there = sorted(self.names, key=lambda name: self.images[self.names[name]].ended)
         return there[-1 - min(int(self.chance.expovariate(0.3)), len(there) - 1)] if there else None
 
     def _end(self, container: str, known: Known) -> None:
         begin = time.monotonic()
         self.client.remove_container(container)
-        known.used = begin
+        known.began, known.ended = begin, time.monotonic()
         del known.holders[container]
 
     # What may go
@@ -158,11 +162,11 @@ class Day:
             yield "unmanaged"
         if known.kept:
             yield "kept"
-        if SEEN_WITHIN < now - known.used < GRACE:
-            yield f"within grace, used {now - known.used:.2f} s ago"
+        if SEEN_WITHIN < now - known.ended and now - known.began < GRACE:
+            yield f"within grace, used {now - known.began:.2f} s ago at most"
         older = [each for each in self.images.values()
                  if each.managed and not each.kept and not each.holders and not each.leaving
-                 and each.used < known.used - SEEN_WITHIN]
+                 and each.ended < known.began - SEEN_WITHIN]
         if older:
             yield f"{len(older)} were unused for longer"
 
