@@ -384,7 +384,10 @@ static nsec_t real_at(nsec_t awake)
 static void note_saved(struct thing *thing, const struct ledger_entry *entry, nsec_t until)
 {
 	nsec_t used = truth_used(thing);
+	const struct image *image = inventory_find_image(world.inventory, thing->id);
+	/* What has become a step of a build is in nobody's sight. */
 	bool is_open = entry && !watch_is_settled(world.watch) &&
+		!(image && image_is_intermediate(image)) &&
 		(world.scale.clock_changes || entry->last_used < real_at(used));
 
 	/* Who has just come may have been found by an older question. */
@@ -607,6 +610,14 @@ static struct planned *find_planned(size_t number)
 	fail("planned", "%s goes unplanned", at(number)->id);
 }
 
+/* It is needed, if it was planned; that is not asked again for its other names. */
+static void begin_step(size_t number)
+{
+	for (size_t i = 0; i < planned.count; i++)
+		if (planned.items[i].thing == number)
+			planned.items[i].begun = true;
+}
+
 void oracle_judge_removal(const char *name, size_t number, bool prune)
 {
 	struct planned *step;
@@ -625,8 +636,10 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 				box->id);
 	}
 	/* A name that has moved just now takes another image's along. */
-	if (at(number)->renamed > at(number)->told && !streq(name, at(number)->id))
+	if (at(number)->renamed > at(number)->told && !streq(name, at(number)->id)) {
+		begin_step(number);
 		return;
+	}
 	step = find_planned(number);
 	for (size_t i = 0; i < world.things.count; i++)
 		if (at(i)->present && at(i)->told >= at(i)->changed && !at(i)->silent &&
@@ -635,7 +648,7 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 				at(i)->id);
 	judge_age(number, step->reason);
 	judge_size(number, step);
-	step->begun = true;
+	begin_step(number);
 	if (prune)
 		judge_steps(number);
 }
