@@ -35,7 +35,7 @@ void comparison_begin(struct comparison *comparison, bool is_settled);
 /* No comparison, and nothing will be told: it is known that something was missed. */
 void comparison_forget(struct comparison *comparison);
 
-/* The lists, before they replace the inventory. */
+/* Compares the lists, before they replace the inventory. Only if is_on. */
 void comparison_lists(struct comparison *comparison, const struct image_records *images,
 	const struct container_records *containers);
 /* They have replaced it: what has not been explained by now waits for events. */

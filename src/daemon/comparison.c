@@ -53,8 +53,7 @@ void comparison_forget(struct comparison *comparison)
 void comparison_lists(struct comparison *comparison, const struct image_records *images,
 	const struct container_records *containers)
 {
-	if (comparison->is_on)
-		differences_find(&comparison->found, comparison->inventory, images, containers);
+	differences_find(&comparison->found, comparison->inventory, images, containers);
 }
 
 void comparison_listed(struct comparison *comparison)

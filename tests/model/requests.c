@@ -70,18 +70,6 @@ static struct thing *at(size_t thing)
 
 /* Answers */
 
-static void answer_finish(struct engine_answer *answer)
-{
-	image_records_finish(&answer->images);
-	image_record_finish(&answer->image);
-	history_finish(&answer->history);
-	container_records_finish(&answer->containers);
-	container_record_finish(&answer->container);
-	build_cache_finish(&answer->build_cache);
-	removal_finish(&answer->removal);
-	*answer = (struct engine_answer){};
-}
-
 static struct image_record make_record(size_t number, bool with_layers)
 {
 	const struct thing *thing = at(number);
@@ -304,7 +292,7 @@ static void free_call(struct engine_call *call)
 {
 	unlink_call(call);
 	due_cancel(&call->due);
-	answer_finish(&call->answer);
+	engine_answer_finish(&call->answer);
 	free(call->name);
 	free(call);
 }
@@ -334,7 +322,7 @@ static bool fails(struct engine_call *call)
 		return false;
 	if (call->request == REQUEST_IMAGE_REMOVE && random_chance(50))
 		remove_image(call);
-	answer_finish(&call->answer);
+	engine_answer_finish(&call->answer);
 	refuse(&call->answer, random_chance(50) ? -ETIMEDOUT : -EREMOTEIO);
 	return true;
 }
@@ -358,7 +346,7 @@ static void arrive(struct due *due)
 void requests_engine_gone(void)
 {
 	for (struct engine_call *call = calls; call; call = call->next) {
-		answer_finish(&call->answer);
+		engine_answer_finish(&call->answer);
 		refuse(&call->answer, -ECONNRESET);
 		call->due.happen = come_back;
 		due_at(&call->due, some_delay());
