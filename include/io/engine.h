@@ -38,7 +38,7 @@ struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *us
 /* How long a connection may take, by the configuration. */
 nsec_t engine_connect_timeout(const struct engine *engine);
 
-/* What engine_connect() learned; empty before it. */
+/* What engine_connect() learned; empty before it. An engine that tells no time has ours. */
 const struct engine_version *engine_version(const struct engine *engine);
 const struct engine_info *engine_info(const struct engine *engine);
 const char *engine_api_version(const struct engine *engine);
@@ -118,10 +118,15 @@ void engine_cancel(struct engine_call *call);
 struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
 	http_data_fn data, http_done_fn done, void *userdata);
 
-/* Whether the stream tells what was before only after a while, and lists are ahead of it: podman.
+/*
+ * The events since that time that it had at engine_connect(), and then the end. The stream tells
+ * them as well, but nothing says when it has, and lists can be ahead of it.
  */
-bool engine_tells_past_late(const struct engine *engine);
+struct http_call *engine_open_past_events(struct engine *engine, nsec_t since,
+	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata);
 
-/* Where it does: the events since that time that it has by now, and then the end. */
-struct http_call *engine_open_past_events(
-	struct engine *engine, nsec_t since, http_data_fn data, http_done_fn done, void *userdata);
+/* Whether there can be any. */
+bool engine_has_past(const struct engine *engine, nsec_t since);
+
+/* Whether the stream tells them only after a while, and this takes one as well: podman. */
+bool engine_tells_past_late(const struct engine *engine);

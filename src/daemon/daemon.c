@@ -133,7 +133,6 @@ static nsec_t on_connected(void *userdata, nsec_t told)
 	_cleanup_free_ char *identity = engine_identity(daemon->engine);
 	const struct engine_info *info = engine_info(daemon->engine);
 	const struct engine_version *version = engine_version(daemon->engine);
-	nsec_t engine_now = info->system_time ? info->system_time : clock_now();
 	bool same = streq(daemon->ledger.engine_id, identity);
 
 	log_info("engine %s (from %s): %s %s, API %s, %s in %s",
@@ -145,8 +144,8 @@ static nsec_t on_connected(void *userdata, nsec_t told)
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
 	return same && daemon->ledger.observed_until > 0
-		? subscription_since(&daemon->subscription, told, engine_now)
-		: engine_now;
+		? subscription_since(&daemon->subscription, told, info->system_time)
+		: info->system_time;
 }
 
 static void on_watching(void *userdata)

@@ -284,8 +284,21 @@ bool engine_tells_past_late(const struct engine *engine)
 	return engine->peer.version.is_podman;
 }
 
-struct http_call *engine_open_past_events(
-	struct engine *engine, nsec_t since, http_data_fn data, http_done_fn done, void *userdata)
+bool engine_has_past(const struct engine *engine, nsec_t since)
 {
-	return open_events(engine, since, "&stream=false", NULL, data, done, userdata);
+	/* Docker refuses the events until a time that comes before their first. */
+	return engine->peer.version.is_podman || since < engine->peer.info.system_time;
+}
+
+struct http_call *engine_open_past_events(struct engine *engine, nsec_t since,
+	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
+{
+	nsec_t until = engine->peer.info.system_time;
+	/* podman stops reading where it is when that time has come. */
+	_cleanup_free_ char *more = engine->peer.version.is_podman
+		? xstrdup("&stream=false")
+		: xasprintf("&until=%lld.%09lld", (long long)(until / NSEC_PER_SEC),
+			  (long long)(until % NSEC_PER_SEC));
+
+	return open_events(engine, since, more, header, data, done, userdata);
 }

@@ -18,12 +18,15 @@
 #define RESUME_DELAY_MAX NSEC_PER_SEC
 /* The engine replays at once what it has; its last event is back within this or not at all. */
 #define RESUME_WAIT (NSEC_PER_SEC * 3 / 4)
+/* Docker tells the past in one go: where that falls silent without an end, `until` means nothing.
+ */
+#define PAST_WAIT (2 * NSEC_PER_SEC)
 /* So many streams in a row that bring nothing but the last event, and it is skipped. */
 #define STALE_MAX 3
 
 enum stream_state {
 	STREAM_AWAY, /* a retry is due */
-	STREAM_CONNECTING, /* engine_connect(), perhaps the past, then the subscription */
+	STREAM_CONNECTING, /* engine_connect(), the past, then the subscription */
 	STREAM_WATCHING,
 	STREAM_REOPENING, /* closed under our hands, a new one is due or on its way */
 	STREAM_RESUMING, /* open again, waiting for the last event to come back */
@@ -42,6 +45,7 @@ struct event_stream {
 	struct path_watch *socket_watch;
 	struct lines lines;
 	nsec_t since; /* while the past is asked for: what from */
+	bool past_begun; /* it is being told */
 	nsec_t last; /* time of the last event seen; 0: none */
 	nsec_t known; /* all that happened until then has come; 0: nothing has */
 	nsec_t opened; /* when the present stream was asked for, by CLOCK_BOOTTIME */
@@ -270,6 +274,25 @@ static void open_stream(struct event_stream *stream, nsec_t since)
 		engine_open_events(stream->engine, since, on_header, on_data, on_done, stream);
 }
 
+static bool past_may_stream_on(const struct event_stream *stream)
+{
+	return stream->past_call && stream->past_begun && !engine_tells_past_late(stream->engine);
+}
+
+static void await_past(struct event_stream *stream)
+{
+	timer_arm(stream->timer,
+		past_may_stream_on(stream) ? PAST_WAIT : engine_connect_timeout(stream->engine));
+}
+
+static void on_past_header(void *userdata, int status)
+{
+	struct event_stream *stream = userdata;
+
+	stream->past_begun = status >= 200 && status < 300;
+	await_past(stream);
+}
+
 /* The stream will tell this as well, later: twice is harmless. */
 static void on_past_data(void *userdata, const char *data, size_t size)
 {
@@ -278,7 +301,7 @@ static void on_past_data(void *userdata, const char *data, size_t size)
 	const char *line;
 	size_t length;
 
-	timer_arm(stream->timer, engine_connect_timeout(stream->engine));
+	await_past(stream);
 	lines_feed(&stream->lines, data, size);
 	while (stream->past_call == call && (line = lines_next(&stream->lines, &length))) {
 		_cleanup_(engine_event_finish) struct engine_event event = {};
@@ -304,9 +327,17 @@ static void on_past_done(void *userdata, const struct http_answer *answer)
 static void ask_past(struct event_stream *stream)
 {
 	lines_reset(&stream->lines);
+	stream->past_begun = false;
 	timer_arm(stream->timer, engine_connect_timeout(stream->engine));
 	stream->past_call = engine_open_past_events(
-		stream->engine, stream->since, on_past_data, on_past_done, stream);
+		stream->engine, stream->since, on_past_header, on_past_data, on_past_done, stream);
+}
+
+/* It has told what it had. */
+static void skip_past(struct event_stream *stream)
+{
+	http_cancel(TAKE_PTR(stream->past_call));
+	open_stream(stream, stream->since);
 }
 
 static void on_connected(void *userdata, struct engine_answer *answer)
@@ -320,7 +351,7 @@ static void on_connected(void *userdata, struct engine_answer *answer)
 	}
 	stream->since = stream->handler.connected(
 		stream->userdata, stream->known > 0 ? stream->known + is_stuck(stream) : 0);
-	if (engine_tells_past_late(stream->engine))
+	if (engine_has_past(stream->engine, stream->since))
 		ask_past(stream);
 	else
 		open_stream(stream, stream->since);
@@ -337,7 +368,9 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *use
 {
 	struct event_stream *stream = userdata;
 
-	if (stream->past_call || (stream->http_call && stream->state != STREAM_RESUMING))
+	if (past_may_stream_on(stream))
+		skip_past(stream);
+	else if (stream->past_call || (stream->http_call && stream->state != STREAM_RESUMING))
 		go_away(stream, "GET /events: no answer");
 	else if (stream->state == STREAM_REOPENING && can_resume(stream))
 		open_stream(stream, stream->last);

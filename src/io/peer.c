@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "io/clock.h"
+
 void peer_finish(struct peer *peer)
 {
 	engine_version_finish(&peer->version);
@@ -27,6 +29,8 @@ static void on_info(void *userdata, struct engine_call *call, const struct http_
 	}
 	engine_info_finish(&peer->info);
 	peer->info = info;
+	if (peer->info.system_time == 0)
+		peer->info.system_time = clock_now();
 	engine_call_succeed(call);
 }
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+import faults
 from cache import Cache, format_time, parse_time
 from daemon import Daemon
 from engines import Engine
+from images import Image
 from scenes import loaded, present, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
@@ -319,6 +321,67 @@ def test_b12_what_ran_while_nobody_watched_is_within_grace(watch: Watch, engine:
     daemon.start().wait_watching()
     daemon.fence()
     assert present(engine, ran, idle) == [True, False]
+
+
+@pytest.fixture
+def returning(watch: Watch, scripted: ScriptedEngine) -> tuple[Daemon, Image, Image]:
+    """A daemon that starts next, to collect, and two images; the first ran since it stopped."""
+    daemon = watch(scripted, {"grace": "1h"})
+    ran, idle = pulled(scripted, "ran"), pulled(scripted, "idle")
+    daemon.fence()
+    daemon.stop()
+    daemon.make_older(2 * 3600)
+    used(scripted, ran.reference)
+    daemon.configure({"gc": {"max_unused": "1ms"}})
+    return daemon, ran, idle
+
+
+def of_the_past(fault: faults.Fault) -> faults.Fault:
+    """For the events until a time, and the stream as it should be."""
+    return lambda exchange: (
+        fault if "until" in exchange.request.query else faults.delay(0))(exchange)
+
+
+def test_b12_what_the_stream_tells_too_late_is_asked_for(
+        returning: tuple[Daemon, Image, Image], scripted: ScriptedEngine) -> None:
+    """Nothing says when a stream has told what was before it: here, never."""
+    daemon, ran, idle = returning
+
+    def silent(exchange: Any) -> None:
+        if "until" in exchange.request.query:
+            exchange.wire.send(exchange.handle())
+        else:
+            faults.stream_silent()(exchange)
+
+    scripted.script("GET", "/events", silent)
+    daemon.start().wait_watching()
+    daemon.wait(lambda: present(scripted, ran, idle) == [True, False], "the collection")
+
+
+@pytest.mark.parametrize("fault", [faults.reply(500, {"message": "no events"}), faults.close()],
+                         ids=["500", "closed"])
+def test_b12_without_the_past_nothing_goes(returning: tuple[Daemon, Image, Image],
+                                           scripted: ScriptedEngine, fault: faults.Fault) -> None:
+    daemon, ran, idle = returning
+    gate = scripted.script("GET", "/events", of_the_past(fault))
+    daemon.start().wait_log("^warning: no engine at .*: GET /events: ")
+    assert present(scripted, ran, idle) == [True, True]
+    gate.remove()
+    daemon.wait(lambda: present(scripted, ran, idle) == [True, False], "recovery", within=30)
+
+
+def test_b12_an_engine_that_streams_on_where_only_the_past_was_asked_for(
+        returning: tuple[Daemon, Image, Image], scripted: ScriptedEngine) -> None:
+    """As one that does not know `until`: it has told what it had when it falls silent."""
+    daemon, ran, idle = returning
+
+    def stream_on(exchange: Any) -> None:
+        exchange.request.query.pop("until")
+        exchange.wire.send(exchange.handle())
+
+    scripted.script("GET", "/events", of_the_past(stream_on))
+    daemon.start().wait_watching()
+    daemon.wait(lambda: present(scripted, ran, idle) == [True, False], "the collection")
 
 
 def test_b12_weeks_of_absence_do_not_age_and_watched_weeks_do(watch: Watch,

@@ -385,13 +385,14 @@ static void note_saved(struct thing *thing, const struct ledger_entry *entry, ns
 {
 	nsec_t used = truth_used(thing);
 	const struct image *image = inventory_find_image(world.inventory, thing->id);
-	/* What has become a step of a build is in nobody's sight. */
 	bool is_open = entry && !watch_is_settled(world.watch) &&
-		!(image && image_is_intermediate(image)) &&
 		(world.scale.clock_changes || entry->last_used < real_at(used));
+	/* What has become a step of a build is in nobody's sight. */
+	bool is_step = image && image_is_intermediate(image);
 
 	/* Who has just come may have been found by an older question. */
-	if (is_open && used > thing->came && !world.scale.clock_changes && real_at(used) < until)
+	if (is_open && !is_step && used > thing->came && !world.scale.clock_changes &&
+		real_at(used) < until)
 		fail("saved", "%s was used %lld ns before what the file is said to know", thing->id,
 			(long long)(until - real_at(used)));
 	if (!is_open)

@@ -22,6 +22,7 @@ struct engine {
 struct engine_call {
 	struct due due;
 	enum engine_request request;
+	struct engine *engine; /* of engine_connect() */
 	char *name;
 	bool prune;
 	bool after_images; /* the second list of two */
@@ -43,6 +44,7 @@ struct http_call {
 	http_done_fn done;
 	void *userdata;
 	nsec_t since;
+	nsec_t until; /* 0: it goes on */
 	bool open, cut;
 	bool resuming; /* no engine_connect() came before it */
 	size_t told; /* events by this stream */
@@ -53,6 +55,9 @@ struct http_call {
 static struct http_call *stream;
 static uint64_t streams; /* so far */
 static bool connected; /* by engine_connect(), and no stream since */
+/* What the ring held then, and how much of it has been told before the stream. */
+static size_t connected_end, past_end;
+static unsigned connected_instance;
 /* What the daemon has had of the events. */
 static unsigned told_instance;
 static size_t told_next;
@@ -226,6 +231,14 @@ static void measure(struct engine_answer *answer)
 	list_images(answer);
 }
 
+static void meet(struct engine *engine)
+{
+	engine->info.system_time = world_real();
+	connected_end = world.ring.count;
+	connected_instance = world.instance;
+	past_end = 0;
+}
+
 static void answer_request(struct engine_call *call)
 {
 	switch (call->request) {
@@ -251,6 +264,8 @@ static void answer_request(struct engine_call *call)
 		remove_image(call);
 		break;
 	case REQUEST_PING:
+		meet(call->engine);
+		break;
 	case REQUEST_VERSION:
 	case REQUEST_INFO:
 	case REQUEST_BUILD_PRUNE:
@@ -436,9 +451,12 @@ const struct endpoint *engine_endpoint(const struct engine *engine)
 	return &engine->endpoint;
 }
 
-struct engine_call *engine_connect(struct engine *engine _unused_, engine_fn fn, void *userdata)
+struct engine_call *engine_connect(struct engine *engine, engine_fn fn, void *userdata)
 {
-	return ask(REQUEST_PING, NULL, fn, userdata);
+	struct engine_call *call = ask(REQUEST_PING, NULL, fn, userdata);
+
+	call->engine = engine;
+	return call;
 }
 
 nsec_t engine_connect_timeout(const struct engine *engine)
@@ -490,6 +508,11 @@ bool engine_tells_beginnings(const struct engine *engine _unused_)
 bool engine_tells_past_late(const struct engine *engine _unused_)
 {
 	return false;
+}
+
+bool engine_has_past(const struct engine *engine, nsec_t since)
+{
+	return since < engine->info.system_time;
 }
 
 int engine_space(
@@ -581,9 +604,9 @@ static void end_stream(struct due *due)
 	struct http_answer answer = { .status = 200, .body = "" };
 
 	stream = NULL;
-	if (call->open)
+	if (call->open && !call->until)
 		broken_since = world.awake;
-	else
+	else if (!call->open || call->cut)
 		answer = (struct http_answer){ .error = -ECONNREFUSED, .message = "refused" };
 	trace("the stream has ended");
 	call->done(call->userdata, &answer);
@@ -626,16 +649,28 @@ static void send_event(struct http_call *call, const struct happening *happening
 
 static void go_on(struct due *due);
 
+static void end_past(struct due *due)
+{
+	past_end = connected_end;
+	end_stream(due);
+}
+
+static bool is_for(const struct http_call *call, const struct happening *happening)
+{
+	return happening->thing != NOBODY && (!call->until || happening->time <= call->until);
+}
+
 static void wait_for_next(struct http_call *call)
 {
 	if (call->cut || call->due.waiting)
 		return;
-	while (call->next < world.ring.count && world.ring.items[call->next].thing == NOBODY)
+	while (call->next < world.ring.count && !is_for(call, &world.ring.items[call->next]))
 		call->next++;
-	if (call->next == world.ring.count)
+	if (call->next == world.ring.count && !call->until)
 		return;
-	call->due.happen = go_on;
-	due_at(&call->due, random_chance(70) ? random_between(0, MSEC) : some_delay());
+	call->due.happen = call->next == world.ring.count ? end_past : go_on;
+	due_at(&call->due,
+		call->until || random_chance(70) ? random_between(0, MSEC) : some_delay());
 }
 
 static void go_on(struct due *due)
@@ -649,12 +684,13 @@ static void go_on(struct due *due)
 	call->told++;
 	trace("event: %s %s %zu", event_kind_type(happening.kind),
 		event_kind_action(happening.kind), happening.thing);
-	if (taken) {
+	if (taken && !call->until) {
 		told_instance = world.instance;
 		told_next = call->next;
 		told_time = happening.time;
-		oracle_told_event(&happening);
 	}
+	if (taken)
+		oracle_told_event(&happening);
 	send_event(call, &happening);
 	if (stream && streams == before)
 		wait_for_next(call);
@@ -664,6 +700,14 @@ static void go_on(struct due *due)
 static bool has_missed_nothing(void)
 {
 	return told_instance == world.instance && told_next > world.forgotten;
+}
+
+static void note_stream(void)
+{
+	if (world.met_change > 0 && !has_missed_nothing())
+		truth_gap(broken_since, world.awake);
+	else
+		truth_disturbed(world.awake - broken_since);
 }
 
 static void open_stream(struct due *due)
@@ -680,18 +724,20 @@ static void open_stream(struct due *due)
 	call->next = world.forgotten;
 	while (call->next < world.ring.count && world.ring.items[call->next].time < call->since)
 		call->next++;
-	trace("the stream is open");
-	if (world.met_change > 0 && !has_missed_nothing())
-		truth_gap(broken_since, world.awake);
-	else
-		truth_disturbed(world.awake - broken_since);
+	trace(call->until ? "the past is told" : "the stream is open");
+	if (!call->until)
+		note_stream();
 	call->header(call->userdata, 200);
-	if (stream && streams == before)
-		wait_for_next(call);
+	if (!stream || streams != before)
+		return;
+	wait_for_next(call);
+	/* Nothing says when it has told what it had. */
+	if (!call->until && call->due.waiting && random_chance(20))
+		due_at(&call->due, random_between(0, 5 * SECOND));
 }
 
-struct http_call *engine_open_events(struct engine *engine _unused_, nsec_t since,
-	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
+static void start_stream(nsec_t since, nsec_t until, http_header_fn header, http_data_fn data,
+	http_done_fn done, void *userdata)
 {
 	stream = xcalloc(1, sizeof(*stream));
 	streams++;
@@ -702,24 +748,49 @@ struct http_call *engine_open_events(struct engine *engine _unused_, nsec_t sinc
 		.done = done,
 		.userdata = userdata,
 		.since = since,
+		.until = until,
 		.resuming = !connected,
 	};
-	connected = false;
 	due_at(&stream->due, world.faults && random_chance(1) ? 15 * SECOND : some_delay());
+}
+
+/* What it had when it was met must be known before it is listed. */
+static void check_past(const struct engine *engine, nsec_t since)
+{
+	const struct happening *happening;
+
+	if (connected_instance != world.instance)
+		return;
+	for (size_t i = MAX(past_end, world.forgotten); i < connected_end; i++) {
+		happening = &world.ring.items[i];
+		if (happening->thing != NOBODY && happening->time >= since &&
+			happening->time < engine->info.system_time)
+			fail("past", "the stream is opened before it was told");
+	}
+}
+
+struct http_call *engine_open_events(struct engine *engine, nsec_t since, http_header_fn header,
+	http_data_fn data, http_done_fn done, void *userdata)
+{
+	if (connected)
+		check_past(engine, since);
+	start_stream(since, 0, header, data, done, userdata);
+	connected = false;
 	return stream;
 }
 
-struct http_call *engine_open_past_events(struct engine *engine _unused_, nsec_t since _unused_,
-	http_data_fn data _unused_, http_done_fn done _unused_, void *userdata _unused_)
+struct http_call *engine_open_past_events(struct engine *engine, nsec_t since,
+	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
 {
-	abort();
+	start_stream(since, engine->info.system_time, header, data, done, userdata);
+	return stream;
 }
 
 void http_cancel(struct http_call *call)
 {
 	if (!call)
 		return;
-	if (call->open)
+	if (call->open && !call->until)
 		broken_since = world.awake;
 	due_cancel(&call->due);
 	stream = NULL;
@@ -750,11 +821,12 @@ void stream_begin(void)
 /* Whether events come in, and the daemon can know that it misses none. */
 bool stream_is_whole(void)
 {
-	return stream && stream->open && (stream->told > 0 || stream->listed < world.listed);
+	return stream && stream->open && !stream->until &&
+		(stream->told > 0 || stream->listed < world.listed);
 }
 
 /* Whether all events have been read. */
 bool stream_is_idle(void)
 {
-	return stream && stream->open && !stream->due.waiting && !stream->cut;
+	return stream && stream->open && !stream->until && !stream->due.waiting && !stream->cut;
 }
