@@ -46,6 +46,12 @@ void inventory_clear(struct inventory *inventory);
  */
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record);
 
+/*
+ * Of an image that is there what does not change, layers among it, from a record that may be older
+ * than its names; of others nothing happens.
+ */
+void inventory_learn_image(struct inventory *inventory, const struct image_record *record);
+
 /* The size of an image that is there and whose size is not known; of others nothing happens. */
 void inventory_learn_size(struct inventory *inventory, const struct image_record *record);
 

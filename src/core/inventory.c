@@ -276,6 +276,37 @@ void inventory_learn_size(struct inventory *inventory, const struct image_record
 		set_size(inventory, image, record);
 }
 
+static void learn_layers(
+	struct inventory *inventory, struct image *image, const struct image_record *record)
+{
+	if (!record->has_layers || image->has_layers)
+		return;
+	image->top = layers_add_image(inventory->layers, &record->layers,
+		record->has_size && image_has_size_of(record->size, record->layers.count > 0)
+			? &record->size
+			: NULL);
+	image->has_layers = true;
+	set_size(inventory, image, record);
+	learn_from_each_other(inventory);
+	inventory->generation++;
+}
+
+static void learn(
+	struct inventory *inventory, struct image *image, const struct image_record *record)
+{
+	if (image_learn(image, record))
+		inventory->generation++;
+	learn_layers(inventory, image, record);
+}
+
+void inventory_learn_image(struct inventory *inventory, const struct image_record *record)
+{
+	struct image *image = inventory_find_image(inventory, record->id);
+
+	if (image)
+		learn(inventory, image, record);
+}
+
 struct image *inventory_put_image(struct inventory *inventory, const struct image_record *record)
 {
 	struct image *image = inventory_find_image(inventory, record->id);
@@ -285,19 +316,7 @@ struct image *inventory_put_image(struct inventory *inventory, const struct imag
 	set_parent(inventory, image, record->parent);
 	set_names(inventory, image, &image->references, &record->references);
 	set_names(inventory, image, &image->digests, &record->digests);
-	if (image_learn(image, record))
-		inventory->generation++;
-	if (record->has_layers && !image->has_layers) {
-		image->top = layers_add_image(inventory->layers, &record->layers,
-			record->has_size &&
-					image_has_size_of(record->size, record->layers.count > 0)
-				? &record->size
-				: NULL);
-		image->has_layers = true;
-		set_size(inventory, image, record);
-		learn_from_each_other(inventory);
-		inventory->generation++;
-	}
+	learn(inventory, image, record);
 	return image;
 }
 

@@ -134,7 +134,7 @@ static void on_layers(void *userdata, struct engine_answer *answer)
 	/* One image that has vanished or makes no sense is no reason to know nothing of the rest.
 	 */
 	if (answer->result == ENGINE_OK)
-		inventory_put_image(reconcile->inventory, &answer->image);
+		inventory_learn_image(reconcile->inventory, &answer->image);
 	else if (answer->result < 0 && answer->result != -EBADMSG) {
 		finish(reconcile, answer->result, answer->message);
 		return;

@@ -32,6 +32,7 @@ from daemon import Daemon, Texts
 from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
+from prometheus import Metrics
 from scenes import SOAK, Pulled, loaded, offered, pulled
 from scripted_engine import ScriptedEngine
 
@@ -328,6 +329,23 @@ def test_b7_a_name_that_moves_away_and_back_is_the_images_own(
     daemon.fence()
     assert scripted.client.image_id("alias:2") == app.id
     check_settled(daemon, scripted, {app.id: "pulled", other.id: "loaded"})
+
+
+def test_b7_a_name_that_moves_while_details_are_asked_for(
+        daemon: Callable[..., Daemon], scripted: ScriptedEngine) -> None:
+    """Lists are there, the answer about the layers of one image is older than what came next."""
+    app, other = pulled(scripted, "app"), loaded(scripted, "other:1")
+    arrived, release = threading.Event(), threading.Event()
+    scripted.script("GET", f"/images/{app.id}/json", held_back(AFTER, arrived, release), times=1)
+    watching = daemon(scripted).start()
+    watching.wait(arrived.is_set, "the question")
+    scripted.client.tag("other:1", app.reference)
+    watching.wait(lambda: Metrics(watching.control.call("GET", "/metrics").body.decode()).count(
+        "dockergcd_events_total", action="tag") == 1, "the event")
+    release.set()
+    watching.wait_watching()
+    names = watching.control.get(f"/v1/images/{other.id}")["references"]
+    assert sorted(names) == sorted([canonical(app.reference), canonical("other:1")])
 
 
 # A new name, a child

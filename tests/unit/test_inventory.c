@@ -116,6 +116,24 @@ static void test_b26_a_size_is_learned_where_none_is_known(void **state)
 	assert_int_equal(HASH_COUNT(inventory->images), 1);
 }
 
+static void test_b7_an_answer_about_layers_moves_no_names(void **state)
+{
+	struct inventory *inventory = *state;
+	const struct spec spec = { .name = "old", .tags = "a b", .layers = "l" };
+	_cleanup_(image_record_finish) struct image_record record = world_record(&spec);
+	struct image *old = put(inventory, .name = "old", .tags = "a b");
+	struct image *new = put(inventory, .name = "new");
+
+	inventory_move_reference(inventory, new, A);
+	inventory_learn_image(inventory, &record);
+	assert_true(old->has_layers);
+	assert_ptr_equal(inventory_find_reference(inventory, A), new);
+	assert_int_equal(old->references.count, 1);
+	inventory_remove_image(inventory, old->id);
+	inventory_learn_image(inventory, &record);
+	assert_null(inventory_find_image(inventory, record.id));
+}
+
 static void test_put_moves_a_reference_from_its_old_image(void **state)
 {
 	struct inventory *inventory = *state;
@@ -539,6 +557,7 @@ int main(void)
 		inventory_test(test_put_adds_and_updates),
 		inventory_test(test_b26_a_size_that_was_told_outlives_answers_without),
 		inventory_test(test_b26_a_size_is_learned_where_none_is_known),
+		inventory_test(test_b7_an_answer_about_layers_moves_no_names),
 		inventory_test(test_put_moves_a_reference_from_its_old_image),
 		inventory_test(test_layers_are_facts_that_a_list_leaves_alone),
 		inventory_test(test_an_image_may_have_no_layers_at_all),
