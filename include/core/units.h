@@ -26,7 +26,10 @@ struct amount {
 };
 #define AMOUNT_ALL 10000
 
-/* A size as above, or a percentage: "80%", "12.5%". As parse_size(); -ERANGE above 100 %. */
+/*
+ * A size as above, or a percentage: "80%", "12.5%". As parse_size(); -ERANGE above 100 %, -EDOM for
+ * what is not zero, but less than a byte or 0.01 %.
+ */
 int parse_amount(const char *text, struct amount *ret) _warn_unused_;
 
 static inline bool amount_is_set(struct amount amount)

@@ -37,7 +37,7 @@ static const char *read_text(
 
 static const char *why(int r)
 {
-	return r == -ERANGE ? "is too large" : "is not understood";
+	return r == -ERANGE ? "is too large" : r == -EDOM ? "is too small" : "is not understood";
 }
 
 static void read_duration(struct reading *reading, const struct setting *setting,

@@ -149,6 +149,11 @@ int parse_size(const char *text, uint64_t *ret)
 	return multiply(number, unit->factor, ret);
 }
 
+static bool is_zero(const char *text)
+{
+	return !text[strcspn(text, "123456789")];
+}
+
 int parse_amount(const char *text, struct amount *ret)
 {
 	struct amount amount = {};
@@ -168,6 +173,9 @@ int parse_amount(const char *text, struct amount *ret)
 			return -ERANGE;
 		amount.share = (unsigned)share;
 	}
+	/* Nothing means no limit, and that is not what was asked for. */
+	if (!amount_is_set(amount) && !is_zero(text))
+		return -EDOM;
 	*ret = amount;
 	return 0;
 }

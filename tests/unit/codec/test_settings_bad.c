@@ -156,6 +156,8 @@ static void test_percentages(void **state)
 {
 	assert_errors("gc: { min_free_space = \"101%\"; };",
 		"f.conf:1: gc.min_free_space: \"101%\" is too large: " SIZE);
+	assert_errors("gc: { max_total_size = \"0.001%\"; };",
+		"f.conf:1: gc.max_total_size: \"0.001%\" is too small: " SIZE);
 	assert_errors("gc: { min_free_space = \"%\"; };",
 		"f.conf:1: gc.min_free_space: \"%\" is not understood: " SIZE);
 	assert_errors("gc: { min_free_space = \"10 %\"; };",
