@@ -3,17 +3,14 @@
 
 #include "io/clock.h"
 
-/* What has happened may still be on its way to a daemon that ends. */
-#define EVENT_DELAY_MAX (2 * NSEC_PER_SEC)
-
 nsec_t subscription_since(const struct subscription *subscription, nsec_t told, nsec_t engine_now)
 {
 	const struct ledger *ledger = subscription->ledger;
 	struct clocks now = clock_read();
-	nsec_t until = ledger_known_until(ledger, &now), known = MAX(until - EVENT_DELAY_MAX, 1);
+	nsec_t known = ledger_known_until(ledger, &now);
 
 	/* The clock was set back: what came later can have an earlier time. */
-	if (until < ledger->observed_until)
+	if (known < ledger->observed_until)
 		return told > 0 ? MIN(told, known) : known;
 	/* Of a time in the future the engine would tell nothing that comes before it. */
 	return told > 0 && told <= engine_now ? told : known;

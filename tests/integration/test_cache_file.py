@@ -175,24 +175,6 @@ def test_b15_a_use_that_waits_for_an_answer_is_no_loss(watch: Watch, scripted: S
     assert cache.origin(new.id) == "loaded"
 
 
-def test_b15_a_use_that_is_on_its_way_when_the_daemon_ends(watch: Watch,
-                                                           scripted: ScriptedEngine) -> None:
-    daemon = watch(scripted)
-    image = pulled(scripted, "app")
-    daemon.fence()
-    daemon.stop()
-    silence = scripted.script("GET", "/events", lambda exchange: (
-        faults.delay(0) if "until" in exchange.request.query
-        else faults.stream_silent())(exchange))
-    daemon.start().wait_watching()
-    use = used(scripted, image.reference)
-    assert daemon.stop().last_used(image.id) < use
-    silence.remove()
-    daemon.start().wait_watching()
-    daemon.fence()
-    assert daemon.stop().last_used(image.id) == use
-
-
 def test_b15_uses_before_the_first_list_are_no_loss(watch: Watch,
                                                     scripted: ScriptedEngine) -> None:
     """However often it is ended before it knows of what they are."""
