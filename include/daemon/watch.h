@@ -65,8 +65,8 @@ void watch_set_live(struct watch *watch, bool live);
 bool watch_is_live(const struct watch *watch);
 
 /*
- * Events may have been missed: what came before tells no more whose a tag is, and nothing is
- * settled until lists have come.
+ * Events may have been missed: what came before tells no more whose a tag is, what is typed may
+ * mean another image than it did, and nothing is settled until lists have come.
  */
 void watch_missed(struct watch *watch);
 

@@ -143,6 +143,7 @@ static nsec_t on_connected(void *userdata, nsec_t told)
 		leave_engine(daemon);
 	store_meet_engine(&daemon->store, identity);
 	daemon->new_connection = true;
+	watch_missed(daemon->watch);
 	return same && daemon->ledger.observed_until > 0
 		? subscription_since(&daemon->subscription, told, info->system_time)
 		: info->system_time;
@@ -159,7 +160,6 @@ static void on_watching(void *userdata)
 	daemon->greeted = false;
 	if (watch_is_loaded(daemon->watch))
 		subscription_count(&daemon->subscription);
-	watch_missed(daemon->watch);
 	if (was_away)
 		demand_lists(
 			&daemon->demand, daemon->options.once ? TRIGGER_REQUEST : TRIGGER_START);

@@ -27,6 +27,7 @@ struct watch {
 	struct reconcile *reconcile;
 	bool loaded; /* there have been lists */
 	bool complete; /* with all that belongs to them: layers tell what stands on what */
+	bool missed; /* events, and no list has been asked for since */
 	bool reconcile_again; /* once more when it is through */
 	bool removing; /* see watch_set_removing() */
 	bool live; /* see watch_set_live() */
@@ -103,6 +104,7 @@ void watch_pause(struct watch *watch)
 	engine_cancel(TAKE_PTR(watch->containers));
 	drop_events(&watch->during_removal); /* they were applied as they came */
 	watch->reconcile_again = watch->removing = watch->loaded = watch->complete = false;
+	watch->missed = false;
 }
 
 void watch_stop(struct watch *watch)
@@ -170,6 +172,7 @@ void watch_missed(struct watch *watch)
 {
 	/* Lists that fail must not leave what was known in force. */
 	watch->complete = false;
+	watch->missed = true;
 	/* A later event that is lost may have moved it again. */
 	for (size_t i = 0; i < watch->unsettled.count; i++)
 		if (watch->unsettled.items[i].kind == EVENT_IMAGE_TAG)
@@ -251,7 +254,8 @@ static bool is_awaited(void *userdata, const char *canonical, const char **ret_i
 		return true;
 	/* What was missed may have moved any name. */
 	*ret_id = NULL;
-	return reconcile_is_listing(watch->reconcile) && !watch->comparison.is_on;
+	return watch->missed ||
+		(reconcile_is_listing(watch->reconcile) && !watch->comparison.is_on);
 }
 
 static bool is_container_event(const struct engine_event *event)
@@ -495,6 +499,7 @@ static void on_reconciled(void *userdata, int result, const char *why)
 
 	if (result < 0) {
 		watch->reconcile_again = false;
+		watch->missed = true;
 		if (watch->loaded)
 			drop_events(&watch->unsettled); /* they were applied as they came */
 		watch->handler.failed(watch->userdata, why);
@@ -520,6 +525,7 @@ void watch_reconcile(struct watch *watch)
 	watch->reconcile_again = false;
 	/* The list answers what was asked, and is newer. */
 	inquiry_take_back(&watch->inquiry);
+	watch->missed = false;
 	reconcile_start(watch->reconcile);
 }
 
