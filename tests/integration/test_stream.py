@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -56,6 +57,28 @@ def test_b11_reconnects_from_the_last_event_and_lists_nothing(daemon: MakeDaemon
     watching.wait_cache(lambda cache: cache.last_used(image.id) == later, "an event thereafter")
     assert not scripted.requests("GET", "/images/json")
     assert not scripted.requests("GET", "/system/df")
+
+
+def test_b11_after_a_gap_a_name_may_mean_another_image(
+        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    """The ring remembers the container, and no more the tag that its image has got before."""
+    watching = daemon(scripted).start().wait_watching()
+    former, other = pulled(scripted, "former"), pulled(scripted, "other")
+    watching.fence()
+    release = threading.Event()
+    scripted.script("GET", "/events", faults.hang(release), times=1)
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
+    scripted.client.tag(other.reference, former.reference)
+    for _ in range(300):
+        scripted.log.publish("image", "tag", other.id, {"name": other.reference})
+    when = used(scripted, former.reference)
+    release.set()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 4, "the stream after that")
+    watching.fence()
+    cache = watching.stop()
+    assert cache.last_used(former.id) < when - 10**6
+    assert cache.last_used(other.id) == when
 
 
 def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
