@@ -57,5 +57,5 @@ void apply_history(const struct apply *apply, const char *id, struct history *hi
 /* Answers a question from what a new list has brought. */
 void apply_list(const struct apply *apply, const struct question *question, nsec_t now);
 
-/* The engine has said that the image is gone. */
+/* The engine has said that the image is gone: what was a step of its build may be one no more. */
 void apply_gone(const struct apply *apply, const char *id);

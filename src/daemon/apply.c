@@ -121,6 +121,11 @@ void apply_history(const struct apply *apply, const char *id, struct history *hi
 		log_debug("%s: its history does not fit its layers", id);
 }
 
+static const struct image *find_parent(const struct apply *apply, const struct image *image)
+{
+	return image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
+}
+
 void apply_image(const struct apply *apply, const struct question *question,
 	const struct image_record *record, nsec_t now)
 {
@@ -141,7 +146,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 	if (loser && !strings_contain(&record->references, question->text))
 		ask_image(apply, loser->id, (struct question){});
 	image = inventory_put_image(apply->inventory, record);
-	parent = image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
+	parent = find_parent(apply, image);
 	/* A step of a build that now has the next one on top is no image of its own any more. No
 	 * event tells of a step: what goes along with the image must be known before it goes.
 	 */
@@ -157,8 +162,14 @@ void apply_image(const struct apply *apply, const struct question *question,
 
 void apply_gone(const struct apply *apply, const char *id)
 {
+	const struct image *image = inventory_find_image(apply->inventory, id);
+	const struct image *parent = image ? find_parent(apply, image) : NULL;
+
 	inventory_remove_image(apply->inventory, id);
 	ledger_remove(apply->ledger, id);
+	/* A step that is none any more is an image like any other, unless it goes as well. */
+	if (parent && !image_is_intermediate(parent) && !ledger_find(apply->ledger, parent->id))
+		ask_image(apply, parent->id, (struct question){});
 }
 
 static void ask_container(

@@ -487,6 +487,18 @@ def test_b14_origins_by_event(watch: Watch, engine: Engine) -> None:
         True, False, False]
 
 
+@pytest.mark.needs("untagged-bases")
+def test_b14_a_step_whose_child_goes_is_an_image_like_any_other(
+        watch: Watch, engine: Engine) -> None:
+    daemon = watch(engine)
+    engine.client.build_classic("FROM scratch\nCOPY x /x\nLABEL a=1\n", {"x": b"x"}, "built:1")
+    daemon.fence()
+    engine.client.remove_image("built:1", noprune=True)
+    daemon.fence()
+    left = engine.client.image_ids(everything=True)
+    assert daemon.stop().ids == left
+
+
 @pytest.mark.needs("load-names")
 def test_b14_a_new_image_whose_event_the_engine_remembers(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
