@@ -270,9 +270,9 @@ static void arrive(size_t number, enum origin origin)
 	thing->fresh_digests = 0;
 	thing->missed_digest = false;
 	thing->name = NOBODY;
-	/* Who has not heard that it was away goes on with what he knew. */
+	/* Who has not heard that it was away goes on with what he knew, or still asks for. */
 	if (!ledger_find(world.ledger, thing->id)) {
-		thing->origins = 0;
+		thing->origins = thing->open_origins;
 		thing->used = world.awake;
 		thing->named = false;
 	}
@@ -498,6 +498,7 @@ static void drop_references(size_t thing, struct removal *removal)
 static void delete_thing(size_t thing, bool prune, struct removal *removal)
 {
 	size_t parent = at(thing)->parent;
+	bool known = world.inventory && inventory_find_image(world.inventory, at(thing)->id);
 
 	drop_references(thing, removal);
 	at(thing)->present = false;
@@ -505,8 +506,8 @@ static void delete_thing(size_t thing, bool prune, struct removal *removal)
 	at(thing)->changed = ++world.changes;
 	strings_add(&removal->deleted, at(thing)->id);
 	image_event(EVENT_IMAGE_DELETE, thing, NOBODY, 0);
-	/* A step that is one no more: the next list gives it an entry. */
-	if (parent != NOBODY)
+	/* A step that is one no more: the next list tells, if nobody knew what stood on it. */
+	if (parent != NOBODY && !known)
 		at(parent)->silent = true;
 	if (!prune || parent == NOBODY || !at(parent)->present || docker_has_children(parent) ||
 		docker_is_used(parent) || docker_count_names(parent) > 0 || at(parent)->digests)

@@ -74,6 +74,7 @@ struct thing {
 	nsec_t came, seen; /* by world.awake; seen: by the daemon */
 	bool named; /* the daemon has seen it with a name */
 	unsigned origins; /* a bit for each that it may have by the rules */
+	unsigned open_origins; /* that events told, and for which there may be questions */
 	unsigned saved_origins; /* as the cache file may have them */
 
 	/* By world.awake. */

@@ -216,11 +216,28 @@ static bool is_use_of_step(const struct thing *thing, const struct happening *ha
 		!ledger_find(world.ledger, thing->id);
 }
 
+/* Nobody tells that it is not what its name meant before that moved without a word. */
+static bool is_use_of_former(const struct happening *happening)
+{
+	const struct container *container;
+	const struct box *box;
+
+	if (happening->box == NOBODY)
+		return false;
+	box = &world.boxes.items[happening->box];
+	if (box->former == NOBODY)
+		return false;
+	container = inventory_find_container(world.inventory, box->id);
+	return happening->kind == EVENT_CONTAINER_CREATE ||
+		(container && streq(container->image_id, at(box->former)->id));
+}
+
 static void note_use(struct thing *thing, const struct happening *happening)
 {
 	size_t name = name_of(happening);
 
-	if (is_unknown_end(happening) || is_use_of_step(thing, happening))
+	if (is_unknown_end(happening) || is_use_of_step(thing, happening) ||
+		is_use_of_former(happening))
 		return;
 	if (name == NOBODY) {
 		thing->used = MAX(thing->used, happening->awake);
@@ -261,6 +278,7 @@ void oracle_told_event(const struct happening *happening)
 		credit_former(box->text, !is_certain(happening));
 	}
 	thing->told = MAX(thing->told, happening->change);
+	thing->open_origins |= happening->origin;
 	if (!inventory_find_image(world.inventory, thing->id))
 		thing->uncounted = true;
 	/* Of one that was there before, and has gone since. */
@@ -297,11 +315,18 @@ void oracle_told_thing(size_t number, uint64_t change, const char *asked)
 	thing->answered = MAX(thing->answered, change);
 }
 
+static void forget_questions(void)
+{
+	memset(world.name_asked, 0, sizeof(world.name_asked));
+	for (size_t i = 0; i < world.things.count; i++)
+		at(i)->open_origins = 0;
+}
+
 /* The same event may ask more than once. */
 void oracle_answered(void)
 {
 	if (watch_is_settled(world.watch))
-		memset(world.name_asked, 0, sizeof(world.name_asked));
+		forget_questions();
 }
 
 /* On containerd nothing shows that what has a name that was pulled is not what was pulled. */
@@ -775,7 +800,7 @@ void oracle_check_settled(void)
 	struct container *container, *next;
 	struct image *image, *next_image;
 
-	memset(world.name_asked, 0, sizeof(world.name_asked));
+	forget_questions();
 	HASH_ITER (hh, world.inventory->images, image, next_image)
 		if (thing_of(image->id) == NOBODY)
 			fail("inventory", "%s never was there", image->id);
