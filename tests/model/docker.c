@@ -273,7 +273,7 @@ static void arrive(size_t number, enum origin origin)
 	/* Who has not heard that it was away goes on with what he knew, or still asks for. */
 	if (!ledger_find(world.ledger, thing->id)) {
 		thing->origins = thing->open_origins;
-		thing->used = world.awake;
+		thing->used = thing->open_use > 0 ? thing->open_use : world.awake;
 		thing->named = false;
 	}
 	thing->origins |= 1U << origin;

@@ -74,7 +74,9 @@ struct thing {
 	nsec_t came, seen; /* by world.awake; seen: by the daemon */
 	bool named; /* the daemon has seen it with a name */
 	unsigned origins; /* a bit for each that it may have by the rules */
-	unsigned open_origins; /* that events told, and for which there may be questions */
+	/* What events told, while there may be questions: an answer can come after its return. */
+	unsigned open_origins;
+	nsec_t open_use; /* 0: none */
 	unsigned saved_origins; /* as the cache file may have them */
 
 	/* By world.awake. */
@@ -314,8 +316,9 @@ void truth_gap(nsec_t begin, nsec_t end);
 void truth_disturbed(nsec_t slack);
 void oracle_told_event(const struct happening *happening);
 /* asked: by which name, canonical, or ID. */
-void oracle_told_thing(size_t thing, uint64_t change, const char *asked);
-void oracle_told_images(uint64_t change);
+void oracle_told_thing(const struct image_record *record, uint64_t change, const char *asked);
+/* names: whose they were then. */
+void oracle_told_images(uint64_t change, const size_t names[static NAMES]);
 /* The daemon has made of an answer what it makes of it. */
 void oracle_answered(void);
 void oracle_told_containers(uint64_t change);

@@ -101,12 +101,6 @@ static void may_be_new(struct thing *thing, unsigned origin)
 	thing->credited = MAX(thing->credited, world.awake);
 }
 
-static void note_names(size_t number)
-{
-	at(number)->named =
-		at(number)->named || docker_count_names(number) > 0 || docker_digests(number);
-}
-
 static void note_digests(struct thing *thing, uint64_t change)
 {
 	if (change < thing->digested)
@@ -279,6 +273,8 @@ void oracle_told_event(const struct happening *happening)
 	}
 	thing->told = MAX(thing->told, happening->change);
 	thing->open_origins |= happening->origin;
+	if (is_use(happening->kind))
+		thing->open_use = happening->awake;
 	if (!inventory_find_image(world.inventory, thing->id))
 		thing->uncounted = true;
 	/* Of one that was there before, and has gone since. */
@@ -286,7 +282,9 @@ void oracle_told_event(const struct happening *happening)
 		note_former_origin(thing, happening->origin);
 		return;
 	}
-	note_names(happening->thing);
+	/* What is not known yet is asked for, and has perhaps lost that name by then. */
+	if (happening->kind == EVENT_IMAGE_TAG && inventory_find_image(world.inventory, thing->id))
+		thing->named = true;
 	may_be_new(thing, happening->origin ? happening->origin : guess(happening->thing));
 	/* As if it had brought what was seen just before, or was a step of a build. */
 	if (happening->awake <= thing->seen + EVENT_LAG || docker_has_children(happening->thing))
@@ -300,13 +298,13 @@ void oracle_told_event(const struct happening *happening)
 		thing->credited = world.awake;
 }
 
-void oracle_told_thing(size_t number, uint64_t change, const char *asked)
+void oracle_told_thing(const struct image_record *record, uint64_t change, const char *asked)
 {
+	size_t number = thing_of(record->id), name = docker_find_name(asked);
 	struct thing *thing = at(number);
-	size_t name = docker_find_name(asked);
 
 	note_digests(thing, change);
-	note_names(number);
+	thing->named = thing->named || record->references.count > 0 || record->digests.count > 0;
 	may_be_new(thing, guess(number));
 	/* Nothing shows that it is not what was pulled. */
 	if (name != NOBODY && (!world.scale.graph_driver || docker_digests(number) > 0))
@@ -318,8 +316,10 @@ void oracle_told_thing(size_t number, uint64_t change, const char *asked)
 static void forget_questions(void)
 {
 	memset(world.name_asked, 0, sizeof(world.name_asked));
-	for (size_t i = 0; i < world.things.count; i++)
+	for (size_t i = 0; i < world.things.count; i++) {
 		at(i)->open_origins = 0;
+		at(i)->open_use = 0;
+	}
 }
 
 /* The same event may ask more than once. */
@@ -340,15 +340,26 @@ static unsigned asked_origins(size_t number, uint64_t change)
 	return 0;
 }
 
-void oracle_told_images(uint64_t change)
+/* What was asked by a name is first answered by the list, which may be older than the event. */
+static void credit_listed(const size_t names[static NAMES])
 {
+	for (size_t i = 0; i < NAMES; i++)
+		if (world.name_asked[i] && names[i] != NOBODY)
+			at(names[i])->credited = world.awake;
+}
+
+void oracle_told_images(uint64_t change, const size_t names[static NAMES])
+{
+	credit_listed(names);
 	for (size_t i = 0; i < world.things.count; i++) {
 		struct thing *thing = at(i);
 
 		if (thing->present && thing->changed <= change)
 			may_be_new(thing, world.met_change > 0 ? guess(i) : 1U << ORIGIN_EXISTING);
 		note_digests(thing, change);
-		note_names(i);
+		/* A list has shown what did not change meanwhile. */
+		if (thing->renamed <= change && (docker_count_names(i) > 0 || docker_digests(i)))
+			thing->named = true;
 		thing->origins |= asked_origins(i, change);
 		thing->told = MAX(thing->told, change);
 		thing->answered = MAX(thing->answered, change);

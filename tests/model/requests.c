@@ -27,6 +27,7 @@ struct engine_call {
 	bool prune;
 	bool after_images; /* the second list of two */
 	uint64_t images_change; /* of the first one */
+	size_t images_names[NAMES]; /* whose they were in it */
 	uint64_t change; /* the answer's */
 	struct engine_answer answer;
 	engine_fn fn; /* NULL: cancelled */
@@ -244,6 +245,7 @@ static void answer_request(struct engine_call *call)
 	switch (call->request) {
 	case REQUEST_IMAGES:
 		list_images(&call->answer);
+		memcpy(call->images_names, world.names, sizeof(world.names));
 		break;
 	case REQUEST_IMAGE:
 		inspect_image(call, false);
@@ -282,7 +284,7 @@ static void tell_oracle(struct engine_call *call)
 	world.list_failed =
 		world.list_failed || (answer->result < 0 && call->request != REQUEST_IMAGE_REMOVE);
 	if (answer->result == ENGINE_OK && call->request == REQUEST_IMAGE)
-		oracle_told_thing(thing_of(answer->image.id), call->change, call->name);
+		oracle_told_thing(&answer->image, call->change, call->name);
 	for (size_t i = 0; i < answer->removal.deleted.count; i++)
 		at(thing_of(answer->removal.deleted.items[i]))->told = call->change;
 	if (answer->result == ENGINE_OK && call->request == REQUEST_SYSTEM_DF)
@@ -290,7 +292,7 @@ static void tell_oracle(struct engine_call *call)
 	if (call->request != REQUEST_CONTAINERS || answer->result != ENGINE_OK)
 		return;
 	if (call->after_images)
-		oracle_told_images(call->images_change);
+		oracle_told_images(call->images_change, call->images_names);
 	oracle_told_containers(call->change);
 }
 
@@ -551,8 +553,10 @@ struct engine_call *engine_list_containers(
 	struct engine_call *call = ask(REQUEST_CONTAINERS, NULL, fn, userdata);
 
 	call->after_images = in_callback;
-	if (in_callback)
-		call->images_change = in_callback->change;
+	if (!in_callback)
+		return call;
+	call->images_change = in_callback->change;
+	memcpy(call->images_names, in_callback->images_names, sizeof(call->images_names));
 	return call;
 }
 
