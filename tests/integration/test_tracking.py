@@ -230,6 +230,32 @@ def test_b3_a_container_by_a_name_that_has_just_moved(watch: Watch,
     assert daemon.stop().last_used(new.id) == when
 
 
+def test_b3_a_container_by_a_name_that_moved_while_nobody_listened(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """The engine remembers the container, and no more whose the name was."""
+    old, new = pulled(scripted, "app"), loaded(scripted, "other:1")
+    daemon = watch(scripted)
+    used(scripted, old.reference)
+    daemon.fence()
+    reopen, release = threading.Event(), threading.Event()
+    stream = scripted.script("GET", "/events", faults.hang(reopen), times=1)
+    listing = scripted.script("GET", "/images/json", faults.hang(release), times=1)
+    scripted.log.close()
+    daemon.wait(lambda: stream.times == 0, "the reconnect")
+    scripted.client.tag(new.id, old.reference)
+    scripted.log.forget()
+    container = scripted.client.create(old.reference)
+    reopen.set()
+    daemon.wait(lambda: listing.times == 0, "the list")
+    begin = time.time_ns()
+    scripted.client.remove_container(container)
+    daemon.wait(lambda: scripted.log.backlog == 0, "the container's end on its way")
+    release.set()
+    daemon.fence()
+    when = event_time(scripted, begin, "container", "destroy")
+    assert daemon.stop().last_used(new.id) == when
+
+
 def test_b3_a_container_that_is_gone_before_it_is_asked_for(watch: Watch,
                                                             scripted: ScriptedEngine) -> None:
     """Its end is a use as well, told later (by podman 0.25 s) than nobody knew of it any more."""
