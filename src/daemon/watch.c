@@ -145,7 +145,12 @@ bool watch_is_settled(const struct watch *watch)
 
 nsec_t watch_open_since(const struct watch *watch)
 {
-	return inquiry_since(&watch->inquiry);
+	nsec_t since = inquiry_since(&watch->inquiry);
+
+	/* Before there are lists events are kept, and have no effect. */
+	for (size_t i = 0; !watch->loaded && i < watch->unsettled.count; i++)
+		since = MIN(since, watch->unsettled.items[i].time);
+	return since;
 }
 
 static void tell_settled(struct watch *watch)
@@ -445,7 +450,7 @@ static void find_new_images(const struct watch *watch, struct strings *ret)
 	if (!watch->loaded || watch->apply.ledger->met == 0)
 		return;
 	HASH_ITER (hh, watch->apply.inventory->images, image, next)
-		if (!ledger_find(watch->apply.ledger, image->id))
+		if (!ledger_find(watch->apply.ledger, image->id) && !image_is_intermediate(image))
 			strings_add(ret, image->id);
 }
 

@@ -347,7 +347,8 @@ void docker_load(size_t thing, size_t name)
 	arrive(thing, ORIGIN_LOADED);
 	if (name != NOBODY) {
 		move_name(name, thing);
-		world.loaded_from[name] = loser;
+		if (loser != thing)
+			world.loaded_from[name] = loser;
 	}
 	image_event(EVENT_IMAGE_LOAD, thing, NOBODY, 1U << ORIGIN_LOADED);
 }

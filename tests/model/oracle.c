@@ -423,8 +423,11 @@ static void note_saved(struct thing *thing, const struct ledger_entry *entry, ns
 	const struct image *image = inventory_find_image(world.inventory, thing->id);
 	bool is_open = entry && !watch_is_settled(world.watch) &&
 		(world.scale.clock_changes || entry->last_used < real_at(used));
+	size_t number = thing_of(thing->id);
 	/* What has become a step of a build is in nobody's sight. */
-	bool is_step = image && image_is_intermediate(image);
+	bool is_step = (image && image_is_intermediate(image)) ||
+		(docker_has_children(number) && docker_count_names(number) == 0 &&
+			!docker_digests(number));
 
 	/* Who has just come may have been found by an older question. */
 	if (is_open && !is_step && used > thing->came && !world.scale.clock_changes &&

@@ -36,7 +36,7 @@ struct engine_call {
 };
 
 static struct engine_call *calls;
-static const struct engine_call *in_callback; /* of the list of images */
+static const struct engine_call *in_callback;
 
 struct http_call {
 	struct due due;
@@ -283,8 +283,6 @@ static void tell_oracle(struct engine_call *call)
 
 	world.list_failed =
 		world.list_failed || (answer->result < 0 && call->request != REQUEST_IMAGE_REMOVE);
-	if (answer->result == ENGINE_OK && call->request == REQUEST_IMAGE)
-		oracle_told_thing(&answer->image, call->change, call->name);
 	for (size_t i = 0; i < answer->removal.deleted.count; i++)
 		at(thing_of(answer->removal.deleted.items[i]))->told = call->change;
 	if (answer->result == ENGINE_OK && call->request == REQUEST_SYSTEM_DF)
@@ -314,6 +312,20 @@ static void free_call(struct engine_call *call)
 	free(call);
 }
 
+struct image *__real_inventory_put_image(
+	struct inventory *inventory, const struct image_record *record);
+struct image *__wrap_inventory_put_image(
+	struct inventory *inventory, const struct image_record *record);
+
+/* Of an answer that it takes for layers alone the daemon learns no names. */
+struct image *__wrap_inventory_put_image(
+	struct inventory *inventory, const struct image_record *record)
+{
+	if (in_callback && in_callback->request == REQUEST_IMAGE)
+		oracle_told_thing(record, in_callback->change, in_callback->name);
+	return __real_inventory_put_image(inventory, record);
+}
+
 static void come_back(struct due *due)
 {
 	struct engine_call *call = (struct engine_call *)due;
@@ -324,7 +336,7 @@ static void come_back(struct due *due)
 			call->name ? call->name : "", call->answer.result);
 		connected = connected || call->request == REQUEST_PING;
 		tell_oracle(call);
-		in_callback = call->request == REQUEST_IMAGES ? call : NULL;
+		in_callback = call;
 		call->fn(call->userdata, &call->answer);
 		in_callback = NULL;
 		oracle_answered();
@@ -552,8 +564,8 @@ struct engine_call *engine_list_containers(
 {
 	struct engine_call *call = ask(REQUEST_CONTAINERS, NULL, fn, userdata);
 
-	call->after_images = in_callback;
-	if (!in_callback)
+	call->after_images = in_callback && in_callback->request == REQUEST_IMAGES;
+	if (!call->after_images)
 		return call;
 	call->images_change = in_callback->change;
 	memcpy(call->images_names, in_callback->images_names, sizeof(call->images_names));
