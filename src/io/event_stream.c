@@ -18,8 +18,7 @@
 #define RESUME_DELAY_MAX NSEC_PER_SEC
 /* The engine replays at once what it has; its last event is back within this or not at all. */
 #define RESUME_WAIT (NSEC_PER_SEC * 3 / 4)
-/* Docker tells the past in one go: where that falls silent without an end, `until` means nothing.
- */
+/* Docker tells the past in one go: silent for so long, and not at its end, it ignores `until`. */
 #define PAST_WAIT (2 * NSEC_PER_SEC)
 /* So many streams in a row that bring nothing but the last event, and it is skipped. */
 #define STALE_MAX 3
