@@ -274,9 +274,12 @@ static char *find_container_image(
 		return id;
 	if (event->kind != EVENT_CONTAINER_CREATE)
 		return NULL;
-	image = inventory_resolve(apply->inventory, event->image);
-	if (reference_canonicalise(event->image, &canonical) < 0 ||
-		!apply->handler.is_awaited(apply->userdata, canonical, &awaited))
+	image = reference_canonicalise(event->image, &canonical) == 0
+		? inventory_find_reference(apply->inventory, canonical)
+		: NULL;
+	if (!image)
+		image = inventory_resolve(apply->inventory, event->image);
+	if (!canonical || !apply->handler.is_awaited(apply->userdata, canonical, &awaited))
 		return image ? xstrdup(image->id) : NULL;
 	if (awaited)
 		return xstrdup(awaited);
