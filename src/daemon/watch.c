@@ -543,12 +543,28 @@ void watch_compare(struct watch *watch)
 	watch_reconcile(watch);
 }
 
+/* A container that was taken for one of another image: its name has moved, and no event told. */
+static bool name_another_image(
+	const struct inventory *inventory, const struct container_records *records)
+{
+	for (size_t i = 0; i < records->count; i++) {
+		const struct container_record *record = &records->items[i];
+		const struct container *container = inventory_find_container(inventory, record->id);
+
+		if (container && container->image_id && record->image_id &&
+			!streq(container->image_id, record->image_id))
+			return true;
+	}
+	return false;
+}
+
 static void on_containers_listed(void *userdata, struct engine_answer *answer)
 {
 	struct watch *watch = userdata;
 	watch_done_fn done = watch->containers_done;
 	struct container *container, *next;
 	nsec_t now = observe_now(watch->apply.ledger);
+	bool is_in_doubt;
 
 	watch->containers = NULL;
 	if (answer->result != ENGINE_OK) {
@@ -556,12 +572,15 @@ static void on_containers_listed(void *userdata, struct engine_answer *answer)
 			answer->message);
 		return;
 	}
+	is_in_doubt = name_another_image(watch->apply.inventory, &answer->containers);
 	inventory_replace_containers(
 		watch->apply.inventory, answer->containers.items, answer->containers.count);
 	HASH_ITER (hh, watch->apply.inventory->containers, container, next)
 		if (container->image_id)
 			ledger_touch(watch->apply.ledger, container->image_id, now, now);
 	apply_again(watch, false, true);
+	if (is_in_doubt)
+		on_doubt(watch, "a container is not of the image that had its name");
 	done(watch->containers_userdata, 0, NULL);
 }
 

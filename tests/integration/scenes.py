@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from cache import Cache
 from daemon import Daemon
 from engines import Engine
 from images import MB, Image, image
+from scripted_engine import ScriptedEngine
 
 SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 """Whether there is time for what takes minutes: tests/soak."""
@@ -149,6 +151,13 @@ def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,
     """
     told, last = event_time(engine, since_ns, "image", action), cache.last_used(image.id)
     return last == told or (tells_beginnings(engine) and told < last < told + 5 * 10**9)
+
+
+def silent(engine: ScriptedEngine, change: Callable[[], Any]) -> None:
+    """A change that the engine keeps to itself."""
+    publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
+    change()
+    engine.model.emit = publish
 
 
 def tells_beginnings(engine: Engine) -> bool:

@@ -19,7 +19,7 @@ from daemon import Daemon
 from engines import Engine
 from images import image
 from real_engine import RealEngine
-from scenes import Pulled, loaded, present, pulled, used, wait_until
+from scenes import Pulled, loaded, present, pulled, silent, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -42,13 +42,6 @@ def lists(daemon: Daemon) -> int:
 def wait_lists(daemon: Daemon, count: int) -> None:
     wanted = lists(daemon) + count
     daemon.wait(lambda: lists(daemon) >= wanted, f"{count} intervals", within=30)
-
-
-def silent(engine: ScriptedEngine, change: Callable[[], Any]) -> None:
-    """A change that the engine keeps to itself."""
-    publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
-    change()
-    engine.model.emit = publish
 
 
 def test_what_events_did_not_tell_is_told(watch: Watch, scripted: ScriptedEngine) -> None:

@@ -33,7 +33,7 @@ from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
 from prometheus import Metrics
-from scenes import SOAK, Pulled, loaded, offered, pulled
+from scenes import SOAK, Pulled, loaded, offered, pulled, silent
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -329,6 +329,23 @@ def test_b7_a_name_that_moves_away_and_back_is_the_images_own(
     daemon.fence()
     assert scripted.client.image_id("alias:2") == app.id
     check_settled(daemon, scripted, {app.id: "pulled", other.id: "loaded"})
+
+
+def test_b29_a_name_that_moved_without_a_word_is_left_alone(watch: Watch,
+                                                            scripted: ScriptedEngine) -> None:
+    """As BuildKit moves it: only the list of containers shows whose it is."""
+    daemon, app = unused_for_hours(watch, scripted)
+    other = loaded(scripted, "other:1")
+    daemon.fence()
+    silent(scripted, lambda: scripted.client.tag("other:1", app.reference))
+    scripted.client.create(app.reference)
+    scripted.flush()
+    daemon.configure({"gc": {"max_total_size": "1", "grace": "0s"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: not scripted.client.has(app.id), "the removal of the nameless one")
+    daemon.fence()
+    assert scripted.client.image_id(app.reference) == other.id
+    check_settled(daemon, scripted, {other.id: "loaded"})
 
 
 def test_b7_a_name_that_moves_while_details_are_asked_for(

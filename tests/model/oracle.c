@@ -14,6 +14,8 @@
 
 /* As ledger.c has it. */
 #define EVENT_LAG (10 * SECOND)
+/* What is created, started and removed at once lives so long. */
+#define CONTAINER_LIFE 1000
 
 /* The last plan's removals, and why. */
 struct planned {
@@ -422,7 +424,7 @@ static void note_saved(struct thing *thing, const struct ledger_entry *entry, ns
 	nsec_t used = truth_used(thing);
 	const struct image *image = inventory_find_image(world.inventory, thing->id);
 	bool is_open = entry && !watch_is_settled(world.watch) &&
-		(world.scale.clock_changes || entry->last_used < real_at(used));
+		(world.scale.clock_changes || entry->last_used < real_at(used) - CONTAINER_LIFE);
 	size_t number = thing_of(thing->id);
 	/* What has become a step of a build is in nobody's sight. */
 	bool is_step = (image && image_is_intermediate(image)) ||
