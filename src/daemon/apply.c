@@ -221,6 +221,15 @@ static bool use_typed(const struct apply *apply, const struct question *question
 	return image;
 }
 
+static bool may_have_moved(const struct apply *apply, const char *text)
+{
+	_cleanup_free_ char *canonical = NULL;
+	const char *awaited;
+
+	return reference_canonicalise(text, &canonical) == 0 &&
+		apply->handler.is_awaited(apply->userdata, canonical, &awaited);
+}
+
 void apply_container(const struct apply *apply, const struct question *question,
 	const char *image_id, nsec_t now)
 {
@@ -235,7 +244,8 @@ void apply_container(const struct apply *apply, const struct question *question,
 		return;
 	}
 	/* podman tells of an image after its first container. */
-	if (question->text && !use_typed(apply, question, now))
+	if (question->text &&
+		(!use_typed(apply, question, now) || may_have_moved(apply, question->text)))
 		ask_named(apply, question->text,
 			(struct question){ .is_use = true, .when = question->when });
 }

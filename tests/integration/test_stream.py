@@ -81,6 +81,30 @@ def test_b11_after_a_gap_a_name_may_mean_another_image(
     assert cache.last_used(other.id) == when
 
 
+def test_b11_after_a_gap_a_name_is_in_doubt_until_there_is_a_list(
+        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    """The list fails, and a container comes and goes before the next one."""
+    watching = daemon(scripted).start().wait_watching()
+    former, other = pulled(scripted, "former"), pulled(scripted, "other")
+    watching.fence()
+    release = threading.Event()
+    scripted.script("GET", "/events", faults.hang(release), times=1)
+    scripted.script("GET", "/images/json", faults.reply(500, {"message": "not now"}), times=1)
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
+    scripted.client.tag(other.reference, former.reference)
+    for _ in range(300):
+        scripted.log.publish("image", "tag", other.id, {"name": other.reference})
+    release.set()
+    watching.wait_log("^error: cannot list images.*not now")
+    gone = threading.Event()
+    scripted.script("GET", "/containers/*/json", faults.hang(gone), times=1)
+    when = used(scripted, former.reference)
+    gone.set()
+    watching.fence()
+    assert watching.stop().last_used(other.id) == when
+
+
 def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
     """The ring has run over while nobody listened: what was missed shows in the lists."""
     watching = daemon(scripted).start().wait_watching()

@@ -313,7 +313,7 @@ static void move_name(size_t name, size_t thing)
 	world.names[name] = thing;
 	/* What it was told of by this name alone who asks for it is told of another one. */
 	if (loser != NOBODY &&
-		(at(loser)->renamed > at(loser)->told ||
+		(at(loser)->renamed > at(loser)->told || at(loser)->changed > at(loser)->answered ||
 			!(world.inventory && inventory_find_image(world.inventory, at(loser)->id))))
 		at(loser)->silent = true;
 	lose_name(loser, name);

@@ -203,13 +203,13 @@ static bool is_unknown_end(const struct happening *happening)
 	return !box->known && !is_known(box);
 }
 
-/* A container of what is known as a step of a build is nobody's use. */
+/* A container of what is known as a step of a build is nobody's use, nor is that it is saved. */
 static bool is_use_of_step(const struct thing *thing, const struct happening *happening)
 {
 	const struct image *image = inventory_find_image(world.inventory, thing->id);
 
-	return happening->box != NOBODY && image && image_is_intermediate(image) &&
-		!ledger_find(world.ledger, thing->id);
+	return (happening->box != NOBODY || happening->kind == EVENT_IMAGE_SAVE) && image &&
+		image_is_intermediate(image) && !ledger_find(world.ledger, thing->id);
 }
 
 /* Nobody tells that it is not what its name meant before that moved without a word. */
