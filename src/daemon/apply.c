@@ -330,9 +330,9 @@ static void move_tag(const struct apply *apply, struct image *image, const char 
 
 	if (reference_canonicalise(name, &canonical) < 0)
 		return;
-	/* Another one was to get it, which has lost it again before we could ask. */
-	if (apply->handler.is_awaited(apply->userdata, canonical, &awaited) && awaited &&
-		!streq(awaited, image->id))
+	/* Another one was to get it, and lost it before we could ask: it did not bring this one. */
+	if (apply->handler.is_awaited(apply->userdata, canonical, &awaited) &&
+		!(awaited && streq(awaited, image->id)))
 		ask_image(apply, image->id, (struct question){ .text = xstrdup(canonical) });
 	if (inventory_find_reference(apply->inventory, canonical) == image)
 		return;

@@ -150,7 +150,7 @@ static bool is_certain(const struct happening *happening)
 		: inventory_find_reference(world.inventory, docker_canonical(name));
 
 	return name == NOBODY ||
-		(image && thing_of(image->id) == happening->thing && watch_is_loaded(world.watch));
+		(image && thing_of(image->id) == happening->thing && watch_is_settled(world.watch));
 }
 
 /* An answer was ahead of events: what was typed means another image by now. */
