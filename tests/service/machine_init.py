@@ -214,7 +214,8 @@ class User:
         assert self._manager is not None
         self._manager.terminate()
         wait_for(self._has_ended, "systemd --user does not end")
-        subprocess.run(["umount", str(self._runtime)], check=True)
+        # As systemd does it: podman's last process may still be in there.
+        subprocess.run(["umount", "-l", str(self._runtime)], check=True)
 
     def _has_ended(self) -> bool:
         assert self._manager is not None
