@@ -252,13 +252,20 @@ struct engine_call *engine_remove(
 		engine_answer_read_removal, fn, userdata);
 }
 
+/* As `since` and `until` are taken to the nanosecond. */
+static char *seconds_of(nsec_t time)
+{
+	return xasprintf(
+		"%lld.%09lld", (long long)(time / NSEC_PER_SEC), (long long)(time % NSEC_PER_SEC));
+}
+
 static struct http_call *open_events(struct engine *engine, nsec_t since, const char *more,
 	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
 {
 	_cleanup_free_ char *filters = http_escape(event_filters);
-	_cleanup_free_ char *path = xasprintf("/v%s/events?filters=%s&since=%lld.%09lld%s",
-		engine->peer.api_text, filters, (long long)(since / NSEC_PER_SEC),
-		(long long)(since % NSEC_PER_SEC), more);
+	_cleanup_free_ char *begin = seconds_of(since);
+	_cleanup_free_ char *path = xasprintf(
+		"/v%s/events?filters=%s&since=%s%s", engine->peer.api_text, filters, begin, more);
 	struct http_request request = {
 		.method = "GET",
 		.path = path,
@@ -293,12 +300,10 @@ bool engine_has_past(const struct engine *engine, nsec_t since)
 struct http_call *engine_open_past_events(struct engine *engine, nsec_t since,
 	http_header_fn header, http_data_fn data, http_done_fn done, void *userdata)
 {
-	nsec_t until = engine->peer.info.system_time;
+	_cleanup_free_ char *end = seconds_of(engine->peer.info.system_time);
 	/* podman stops reading where it is when that time has come. */
-	_cleanup_free_ char *more = engine->peer.version.is_podman
-		? xstrdup("&stream=false")
-		: xasprintf("&until=%lld.%09lld", (long long)(until / NSEC_PER_SEC),
-			  (long long)(until % NSEC_PER_SEC));
+	_cleanup_free_ char *more = engine->peer.version.is_podman ? xstrdup("&stream=false")
+								   : xasprintf("&until=%s", end);
 
 	return open_events(engine, since, more, header, data, done, userdata);
 }

@@ -212,17 +212,24 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 		stream->handler.event(stream->userdata, &event);
 }
 
-static void on_data(void *userdata, const char *data, size_t size)
+/* A handler or a line may end the call; what is left of it is void then. */
+static void take_lines(struct event_stream *stream, struct http_call *const *call, const char *data,
+	size_t size, void (*take)(struct event_stream *stream, const char *line, size_t length))
 {
-	struct event_stream *stream = userdata;
-	struct http_call *call = stream->http_call;
+	const struct http_call *before = *call;
 	const char *line;
 	size_t length;
 
 	lines_feed(&stream->lines, data, size);
-	/* A handler or a line may close the stream; what is left of it is void then. */
-	while (stream->http_call == call && (line = lines_next(&stream->lines, &length)))
-		take_line(stream, line, length);
+	while (*call == before && (line = lines_next(&stream->lines, &length)))
+		take(stream, line, length);
+}
+
+static void on_data(void *userdata, const char *data, size_t size)
+{
+	struct event_stream *stream = userdata;
+
+	take_lines(stream, &stream->http_call, data, size, take_line);
 	stream->counters.too_long = stream->lines.skipped;
 }
 
@@ -293,21 +300,20 @@ static void on_past_header(void *userdata, int status)
 }
 
 /* The stream will tell this as well, later: twice is harmless. */
+static void take_past_line(struct event_stream *stream, const char *line, size_t length)
+{
+	_cleanup_(engine_event_finish) struct engine_event event = {};
+
+	if (read_event(stream, line, length, &event) == 0 && event.kind != EVENT_OTHER)
+		stream->handler.event(stream->userdata, &event);
+}
+
 static void on_past_data(void *userdata, const char *data, size_t size)
 {
 	struct event_stream *stream = userdata;
-	struct http_call *call = stream->past_call;
-	const char *line;
-	size_t length;
 
 	await_past(stream);
-	lines_feed(&stream->lines, data, size);
-	while (stream->past_call == call && (line = lines_next(&stream->lines, &length))) {
-		_cleanup_(engine_event_finish) struct engine_event event = {};
-
-		if (read_event(stream, line, length, &event) == 0 && event.kind != EVENT_OTHER)
-			stream->handler.event(stream->userdata, &event);
-	}
+	take_lines(stream, &stream->past_call, data, size, take_past_line);
 }
 
 static void on_past_done(void *userdata, const struct http_answer *answer)

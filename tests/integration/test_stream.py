@@ -12,7 +12,7 @@ import pytest
 import faults
 from daemon import Daemon
 from engines import Engine
-from scenes import came, present, pulled, used
+from scenes import Pulled, came, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -59,21 +59,33 @@ def test_b11_reconnects_from_the_last_event_and_lists_nothing(daemon: MakeDaemon
     assert not scripted.requests("GET", "/system/df")
 
 
-def test_b11_after_a_gap_a_name_may_mean_another_image(
-        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
-    """The ring remembers the container, and no more the tag that its image has got before."""
+Gap = tuple[Daemon, Pulled, Pulled, threading.Event]
+
+
+@pytest.fixture
+def gap(daemon: MakeDaemon, scripted: ScriptedEngine) -> Gap:
+    """A gap until the event is set, in which the first image's name has become the second's.
+
+    The engine remembers what comes now, and no more the tag.
+    """
     watching = daemon(scripted).start().wait_watching()
     former, other = pulled(scripted, "former"), pulled(scripted, "other")
     watching.fence()
-    release = threading.Event()
-    scripted.script("GET", "/events", faults.hang(release), times=1)
+    end = threading.Event()
+    scripted.script("GET", "/events", faults.hang(end), times=1)
     scripted.log.close()
     watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
     scripted.client.tag(other.reference, former.reference)
     for _ in range(300):
         scripted.log.publish("image", "tag", other.id, {"name": other.reference})
+    return watching, former, other, end
+
+
+def test_b11_after_a_gap_a_name_may_mean_another_image(gap: Gap,
+                                                       scripted: ScriptedEngine) -> None:
+    watching, former, other, end = gap
     when = used(scripted, former.reference)
-    release.set()
+    end.set()
     watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 4, "the stream after that")
     watching.fence()
     cache = watching.stop()
@@ -82,20 +94,11 @@ def test_b11_after_a_gap_a_name_may_mean_another_image(
 
 
 def test_b11_after_a_gap_a_name_is_in_doubt_until_there_is_a_list(
-        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+        gap: Gap, scripted: ScriptedEngine) -> None:
     """The list fails, and a container comes and goes before the next one."""
-    watching = daemon(scripted).start().wait_watching()
-    former, other = pulled(scripted, "former"), pulled(scripted, "other")
-    watching.fence()
-    release = threading.Event()
-    scripted.script("GET", "/events", faults.hang(release), times=1)
+    watching, former, other, end = gap
     scripted.script("GET", "/images/json", faults.reply(500, {"message": "not now"}), times=1)
-    scripted.log.close()
-    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
-    scripted.client.tag(other.reference, former.reference)
-    for _ in range(300):
-        scripted.log.publish("image", "tag", other.id, {"name": other.reference})
-    release.set()
+    end.set()
     watching.wait_log("^error: cannot list images.*not now")
     gone = threading.Event()
     scripted.script("GET", "/containers/*/json", faults.hang(gone), times=1)
