@@ -21,6 +21,7 @@ struct question {
 	char *name;
 	char *text; /* a container's: what the user typed; an image's: a tag that it has got */
 	bool is_use; /* the event counts as use */
+	bool in_doubt; /* the event may be of another image: it tells not when this one came */
 	bool has_origin; /* the event tells how the image came */
 	enum origin origin;
 	nsec_t when; /* of the event, of several the last one's; 0: no event raised it */
@@ -35,6 +36,8 @@ struct questions {
 void question_finish(struct question *question);
 void questions_finish(struct questions *questions);
 
+/* Whether it asks for the image that has a name now. */
+bool question_is_by_name(const struct question *question);
 /* Whether both ask the same. */
 bool question_equals(const struct question *a, const struct question *b);
 /* The same one again: the latest time counts. Takes `again` over. */
@@ -46,6 +49,9 @@ void question_merge(struct question *question, struct question *again);
  */
 void question_drop_tag(struct question *question, const struct question *later);
 void questions_drop_tag(struct questions *questions, const struct question *later);
+
+/* Events were missed: who has a name now is perhaps not who had it. */
+void questions_doubt_names(struct questions *questions);
 
 /* Adds a question, or merges it with the same one. Takes it over. */
 void questions_add(struct questions *questions, struct question *question);

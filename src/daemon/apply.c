@@ -44,7 +44,7 @@ static void note_image(const struct apply *apply, const struct image *image,
 	const struct question *question, nsec_t now)
 {
 	struct ledger_entry *entry = ledger_find(apply->ledger, image->id);
-	nsec_t seen = question->is_use ? MIN(question->when, now) : now;
+	nsec_t seen = question->is_use && !question->in_doubt ? MIN(question->when, now) : now;
 	bool is_new = !entry, proves = proves_origin(apply, image, entry, question);
 
 	if (is_new && image_is_intermediate(image))
@@ -143,8 +143,10 @@ void apply_image(const struct apply *apply, const struct question *question,
 	}
 	/* It had a tag and has lost it again: so has the one that had it before. */
 	loser = question->text ? find_loser(apply, question->text, record->id) : NULL;
-	if (loser && !strings_contain(&record->references, question->text))
+	if (loser && !strings_contain(&record->references, question->text)) {
+		inventory_drop_reference(apply->inventory, loser, question->text);
 		ask_image(apply, loser->id, (struct question){});
+	}
 	image = inventory_put_image(apply->inventory, record);
 	parent = find_parent(apply, image);
 	/* A step of a build that now has the next one on top is no image of its own any more. No

@@ -18,6 +18,11 @@ void questions_finish(struct questions *questions)
 	*questions = (struct questions){};
 }
 
+bool question_is_by_name(const struct question *question)
+{
+	return question->kind == QUESTION_IMAGE && strncmp(question->name, "sha256:", 7) != 0;
+}
+
 bool question_equals(const struct question *a, const struct question *b)
 {
 	/* Each tag that an image has got is another one's loss. */
@@ -47,6 +52,7 @@ void question_merge(struct question *question, struct question *again)
 {
 	question->first = MIN(question_since(question), question_since(again));
 	question->is_use = question->is_use || again->is_use;
+	question->in_doubt = question->in_doubt && again->in_doubt;
 	question->when = MAX(question->when, again->when);
 	if (!question->text)
 		question->text = TAKE_PTR(again->text);
@@ -75,6 +81,18 @@ void questions_drop_tag(struct questions *questions, const struct question *late
 {
 	for (size_t i = 0; i < questions->count; i++)
 		question_drop_tag(&questions->items[i], later);
+}
+
+void questions_doubt_names(struct questions *questions)
+{
+	for (size_t i = 0; i < questions->count; i++) {
+		struct question *question = &questions->items[i];
+
+		if (!question_is_by_name(question))
+			continue;
+		question->in_doubt = true;
+		question->has_origin = false;
+	}
 }
 
 void questions_add(struct questions *questions, struct question *question)

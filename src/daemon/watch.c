@@ -162,8 +162,10 @@ static void tell_settled(struct watch *watch)
 void watch_set_live(struct watch *watch, bool live)
 {
 	watch->live = live;
-	if (!live)
+	if (!live) {
 		comparison_forget(&watch->comparison);
+		inquiry_take_back(&watch->inquiry);
+	}
 	/* What began before that came perhaps after the list. */
 	if (live && engine_tells_beginnings(watch->engine))
 		late_expect(&watch->late);
@@ -182,6 +184,7 @@ void watch_missed(struct watch *watch)
 	for (size_t i = 0; i < watch->unsettled.count; i++)
 		if (watch->unsettled.items[i].kind == EVENT_IMAGE_TAG)
 			*watch->unsettled.items[i].name = '\0';
+	questions_doubt_names(&watch->inquiry.waiting);
 }
 
 void watch_image_gone(struct watch *watch, const char *id)
@@ -195,17 +198,11 @@ bool watch_is_live(const struct watch *watch)
 	return watch->live;
 }
 
-/* Canonical references have a slash. */
-static bool is_image_id(const char *name)
-{
-	return strncmp(name, "sha256:", 7) == 0;
-}
-
 /* Whether it asks of a pull that was told when it began, perhaps before it was through. */
 static bool may_come_late(const struct watch *watch, const struct question *question)
 {
-	return question->kind == QUESTION_IMAGE && question->has_origin &&
-		!is_image_id(question->name) && engine_tells_beginnings(watch->engine);
+	return question_is_by_name(question) && question->has_origin &&
+		engine_tells_beginnings(watch->engine);
 }
 
 static void on_late_over(void *userdata)
@@ -313,7 +310,7 @@ static void on_image(struct watch *watch, struct question *question, struct engi
 	if (answer->result == ENGINE_OK) {
 		apply_image(
 			&watch->apply, question, &answer->image, observe_now(watch->apply.ledger));
-	} else if (answer->result == ENGINE_NOT_FOUND && is_image_id(question->name)) {
+	} else if (answer->result == ENGINE_NOT_FOUND && !question_is_by_name(question)) {
 		watch_image_gone(watch, question->name);
 		/* A load tells no tags. */
 		if (question->text || question->has_origin)

@@ -365,6 +365,33 @@ def test_b7_a_name_that_moves_while_details_are_asked_for(
     assert sorted(names) == sorted([canonical(app.reference), canonical("other:1")])
 
 
+def test_b3_a_container_by_a_name_that_was_given_and_lost(watch: Watch,
+                                                          scripted: ScriptedEngine) -> None:
+    """Its event comes after the answer about the one that had got the name for a moment."""
+    former, holder = pulled(scripted, "former"), image("mine:1")
+    daemon = watch(scripted)
+    silent(scripted, lambda: loaded(scripted, "mine:1"))
+    scripted.forget_requests()
+    given, asked_again = threading.Event(), threading.Event()
+    scripted.script("GET", f"/images/{holder.id}/json", faults.hang(given), times=1)
+    scripted.script("GET", f"/images/{former.id}/json", faults.hang(asked_again), times=1)
+    scripted.client.tag("mine:1", former.reference)
+    daemon.wait(lambda: scripted.requests("GET", f"/images/{holder.id}/json"), "the question")
+    containers: list[str] = []
+    silent(scripted, lambda: containers.append(scripted.client.create(former.reference)))
+    silent(scripted, lambda: loaded(scripted, former.reference))
+    given.set()
+    daemon.wait(lambda: scripted.requests("GET", f"/images/{former.id}/json"), "the next one")
+    scripted.log.publish("container", "create", containers[0],
+                         {"image": former.reference, "name": "late"})
+    daemon.wait(lambda: Metrics(daemon.control.call("GET", "/metrics").body.decode()).count(
+        "dockergcd_events_total", action="create") == 1, "the event")
+    assert not daemon.control.image(former.id)["in_use"]
+    asked_again.set()
+    daemon.fence()
+    assert daemon.control.image(holder.id)["in_use"]
+
+
 # A new name, a child
 
 @moments

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import pytest
 
 import faults
+from cache import parse_time
 from daemon import Daemon
 from engines import Engine
-from scenes import Pulled, came, present, pulled, used
+from scenes import Pulled, came, loaded, offered, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
 MakeDaemon = Callable[..., Daemon]
-
 
 
 def test_b10_subscribes_before_it_lists(watch: Watch, scripted: ScriptedEngine) -> None:
@@ -106,6 +106,34 @@ def test_b11_after_a_gap_a_name_is_in_doubt_until_there_is_a_list(
     gone.set()
     watching.fence()
     assert watching.stop().last_used(other.id) == when
+
+
+
+def test_b11_after_a_gap_what_was_asked_before_is_asked_again(daemon: MakeDaemon,
+                                                              scripted: ScriptedEngine) -> None:
+    """A load, which no event tells, has taken the name that was pulled."""
+    scripted.script("GET", "/info", faults.in_containerd(scripted))
+    watching = daemon(scripted).start().wait_watching()
+    app = offered(scripted, "app")
+    answer, end = threading.Event(), threading.Event()
+    scripted.script("GET", f"/images/{app.reference}/json", faults.hang(answer), times=1)
+    scripted.client.pull(app.reference)
+    watching.wait(lambda: scripted.requests("GET", f"/images/{app.reference}/json"), "the question")
+    scripted.script("GET", "/events", faults.hang(end), times=1)
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
+    when = time.time_ns()
+    other = loaded(scripted, app.reference)
+    for _ in range(300):
+        scripted.log.publish("image", "tag", app.id, {"name": app.reference})
+    answer.set()
+    time.sleep(0.2)  # it is not taken
+    end.set()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 4, "the stream after that")
+    watching.fence()
+    cache = watching.stop()
+    assert cache.origin(other.id) == "built"
+    assert parse_time(cache.image(other.id)["first_seen"]) >= when
 
 
 def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:

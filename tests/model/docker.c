@@ -262,6 +262,7 @@ static void arrive(size_t number, enum origin origin)
 		return;
 	thing->present = true;
 	thing->silent = false;
+	thing->had_gone = thing->changed;
 	thing->changed = ++world.changes;
 	thing->came = world.awake;
 	thing->used = thing->by_name = 0;
@@ -504,6 +505,7 @@ static void delete_thing(size_t thing, bool prune, struct removal *removal)
 	drop_references(thing, removal);
 	at(thing)->present = false;
 	world.removed = world.awake;
+	at(thing)->had_come = at(thing)->changed;
 	at(thing)->changed = ++world.changes;
 	strings_add(&removal->deleted, at(thing)->id);
 	image_event(EVENT_IMAGE_DELETE, thing, NOBODY, 0);

@@ -67,6 +67,7 @@ struct thing {
 	bool present;
 
 	uint64_t changed; /* when it came or went last */
+	uint64_t had_come, had_gone; /* the same of its stay before this one */
 	uint64_t renamed; /* when it got or lost a name last */
 	uint64_t told; /* up to here the daemon knows */
 	uint64_t answered; /* the same, by answers alone: an event does not tell all names */

@@ -358,6 +358,10 @@ void oracle_told_images(uint64_t change, const size_t names[static NAMES])
 
 		if (thing->present && thing->changed <= change)
 			may_be_new(thing, world.met_change > 0 ? guess(i) : 1U << ORIGIN_EXISTING);
+		/* What has gone and come again since the list was made is taken for what came
+		 * first. */
+		if (thing->present && thing->had_come <= change && change < thing->had_gone)
+			may_be_new(thing, guess(i));
 		note_digests(thing, change);
 		/* A list has shown what did not change meanwhile. */
 		if (thing->renamed <= change && (docker_count_names(i) > 0 || docker_digests(i)))
