@@ -8,6 +8,7 @@
 #include "daemon/apply.h"
 #include "daemon/comparison.h"
 #include "daemon/inquiry.h"
+#include "daemon/kept_events.h"
 #include "daemon/late.h"
 #include "daemon/observe.h"
 #include "daemon/reconcile.h"
@@ -15,8 +16,6 @@
 
 /* More open questions than this are cheaper to answer by a list. */
 #define QUESTIONS_MAX 64
-
-typedef ARRAY(struct engine_event) events_t;
 
 struct watch {
 	struct engine *engine;
@@ -31,8 +30,8 @@ struct watch {
 	bool reconcile_again; /* once more when it is through */
 	bool removing; /* see watch_set_removing() */
 	bool live; /* see watch_set_live() */
-	events_t unsettled; /* came during a request: to be applied again after its answer */
-	events_t during_removal; /* the same, of images, for a removal's answers */
+	struct kept_events unsettled; /* until the answers that they came before */
+	struct kept_events during_removal; /* the same, of images, for a removal's answers */
 
 	struct comparison comparison;
 	struct late late; /* looks for what was told when it began */
@@ -87,14 +86,6 @@ struct watch *watch_create(struct event_base *base, struct engine *engine,
 	return watch;
 }
 
-static void drop_events(events_t *events)
-{
-	for (size_t i = 0; i < events->count; i++)
-		engine_event_finish(&events->items[i]);
-	free(events->items);
-	*events = (events_t){};
-}
-
 void watch_pause(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
@@ -102,7 +93,7 @@ void watch_pause(struct watch *watch)
 	late_cancel(&watch->late);
 	inquiry_take_back(&watch->inquiry);
 	engine_cancel(TAKE_PTR(watch->containers));
-	drop_events(&watch->during_removal); /* they were applied as they came */
+	kept_events_drop(&watch->during_removal); /* they were applied as they came */
 	watch->reconcile_again = watch->removing = watch->loaded = watch->complete = false;
 	watch->missed = false;
 }
@@ -110,7 +101,7 @@ void watch_pause(struct watch *watch)
 void watch_stop(struct watch *watch)
 {
 	watch_pause(watch);
-	drop_events(&watch->unsettled);
+	kept_events_drop(&watch->unsettled);
 	inquiry_finish(&watch->inquiry);
 	late_forget(&watch->late);
 	on_late_over(watch);
@@ -145,12 +136,10 @@ bool watch_is_settled(const struct watch *watch)
 
 nsec_t watch_open_since(const struct watch *watch)
 {
-	nsec_t since = inquiry_since(&watch->inquiry);
+	nsec_t asked = inquiry_since(&watch->inquiry);
 
 	/* Before there are lists events are kept, and have no effect. */
-	for (size_t i = 0; !watch->loaded && i < watch->unsettled.count; i++)
-		since = MIN(since, watch->unsettled.items[i].time);
-	return since;
+	return watch->loaded ? asked : MIN(asked, kept_events_since(&watch->unsettled));
 }
 
 static void tell_settled(struct watch *watch)
@@ -180,10 +169,7 @@ void watch_missed(struct watch *watch)
 	/* Lists that fail must not leave what was known in force. */
 	watch->complete = false;
 	watch->missed = true;
-	/* A later event that is lost may have moved it again. */
-	for (size_t i = 0; i < watch->unsettled.count; i++)
-		if (watch->unsettled.items[i].kind == EVENT_IMAGE_TAG)
-			*watch->unsettled.items[i].name = '\0';
+	kept_events_doubt_tags(&watch->unsettled);
 	questions_doubt_names(&watch->inquiry.waiting);
 }
 
@@ -260,11 +246,6 @@ static bool is_awaited(void *userdata, const char *canonical, const char **ret_i
 		(reconcile_is_listing(watch->reconcile) && !watch->comparison.is_on);
 }
 
-static bool is_container_event(const struct engine_event *event)
-{
-	return event->kind >= EVENT_CONTAINER_CREATE && event->kind <= EVENT_CONTAINER_DESTROY;
-}
-
 static bool is_listing_containers(const struct watch *watch)
 {
 	return watch->containers || reconcile_is_listing(watch->reconcile);
@@ -275,34 +256,24 @@ static bool is_unsettled(const struct watch *watch, const struct engine_event *e
 {
 	if (!watch->loaded)
 		return true;
-	if (is_container_event(event))
+	if (event_subject(event) == OF_CONTAINERS)
 		return is_listing_containers(watch);
 	return inquiry_is_asking(&watch->inquiry) || reconcile_is_listing(watch->reconcile);
 }
 
 /*
- * An answer about images or containers has come: what happened since it was asked for may be news
- * to it. Applied in their order; those that a further answer may undo are kept.
+ * An answer about these has come: what happened since it was asked for may be news to it. What a
+ * further answer may undo is kept.
  */
-static void apply_again(struct watch *watch, bool images, bool containers)
+static void apply_again(struct watch *watch, enum event_subject subjects)
 {
-	bool keep_images = !images || reconcile_is_listing(watch->reconcile);
-	bool keep_containers = !containers || is_listing_containers(watch);
-	events_t events = watch->unsettled;
+	enum event_subject keep = OF_ANYTHING & ~subjects;
 
-	watch->unsettled = (events_t){};
-	for (size_t i = 0; i < events.count; i++) {
-		struct engine_event *event = &events.items[i];
-		bool is_container = is_container_event(event);
-
-		if (is_container ? containers : images)
-			apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
-		if (is_container ? keep_containers : keep_images)
-			*array_push(&watch->unsettled) = *event;
-		else
-			engine_event_finish(event);
-	}
-	free(events.items);
+	if (reconcile_is_listing(watch->reconcile))
+		keep |= OF_IMAGES;
+	if (is_listing_containers(watch))
+		keep |= OF_CONTAINERS;
+	kept_events_apply(&watch->unsettled, &watch->apply, subjects, keep);
 }
 
 static void on_image(struct watch *watch, struct question *question, struct engine_answer *answer)
@@ -356,7 +327,7 @@ static void on_answered(void *userdata, struct question *question, struct engine
 		on_container(watch, question, answer);
 		break;
 	}
-	apply_again(watch, true, false);
+	apply_again(watch, OF_IMAGES);
 	ask_next(watch);
 	tell_settled(watch);
 }
@@ -368,31 +339,9 @@ static void ask_next(struct watch *watch)
 		inquiry_next(&watch->inquiry, watch->removing);
 }
 
-/* The image that the event's container is known to hold, NULL if it is not. */
-static const char *known_image(const struct watch *watch, const struct engine_event *event)
-{
-	const struct container *container =
-		inventory_find_container(watch->apply.inventory, event->actor);
-
-	return container ? container->image_id : NULL;
-}
-
-/* To be applied again. A container may be gone by then: what it held is written down instead. */
-static void remember(const struct watch *watch, events_t *events, const struct engine_event *event)
-{
-	const char *image = is_container_event(event) ? known_image(watch, event) : NULL;
-
-	*array_push(events) = (struct engine_event){
-		.kind = event->kind,
-		.actor = xstrdup(event->actor),
-		.image = xstrdup(image ? image : event->image),
-		.name = xstrdup(event->name),
-		.time = event->time,
-	};
-}
-
 void watch_event(struct watch *watch, const struct engine_event *event)
 {
+	const struct inventory *inventory = watch->apply.inventory;
 	bool unsettled = is_unsettled(watch, event);
 	bool ends = event->kind == EVENT_CONTAINER_DESTROY;
 
@@ -400,28 +349,27 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 		watch->apply.unnamed_load = event->time;
 		late_expect(&watch->late);
 	}
-	if (watch->removing && !is_container_event(event))
-		remember(watch, &watch->during_removal, event);
+	if (watch->removing && event_subject(event) == OF_IMAGES)
+		kept_events_add(&watch->during_removal, event, inventory);
 	if (unsettled && ends)
-		remember(watch, &watch->unsettled, event);
+		kept_events_add(&watch->unsettled, event, inventory);
 	/* Before the first list nothing is known that an event could be applied to. */
 	if (watch->loaded)
 		apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
 	if (unsettled && !ends)
-		remember(watch, &watch->unsettled, event);
+		kept_events_add(&watch->unsettled, event, inventory);
 	comparison_explain_event(&watch->comparison, event);
 }
 
 void watch_set_removing(struct watch *watch, bool removing)
 {
-	events_t events = watch->during_removal;
+	struct kept_events events = TAKE_STRUCT(watch->during_removal);
 
-	watch->during_removal = (events_t){};
 	watch->removing = removing;
 	/* An image that came again before the engine's answer was there was dropped by that. */
 	for (size_t i = 0; i < events.count; i++)
 		watch_event(watch, &events.items[i]);
-	drop_events(&events);
+	kept_events_drop(&events);
 	ask_next(watch);
 }
 
@@ -490,7 +438,7 @@ static void on_listed(void *userdata)
 	for (size_t i = 0; i < watch->late.names.count; i++)
 		apply_list(&watch->apply, &watch->late.names.items[i], now);
 	questions_finish(&questions);
-	apply_again(watch, true, true);
+	apply_again(watch, OF_ANYTHING);
 	tell_arrivals(watch, &arrivals);
 	comparison_listed(&watch->comparison);
 }
@@ -503,7 +451,7 @@ static void on_reconciled(void *userdata, int result, const char *why)
 		watch->reconcile_again = false;
 		watch->missed = true;
 		if (watch->loaded)
-			drop_events(&watch->unsettled); /* they were applied as they came */
+			kept_events_drop(&watch->unsettled); /* they were applied as they came */
 		watch->handler.failed(watch->userdata, why);
 		return;
 	}
@@ -575,7 +523,7 @@ static void on_containers_listed(void *userdata, struct engine_answer *answer)
 	HASH_ITER (hh, watch->apply.inventory->containers, container, next)
 		if (container->image_id)
 			ledger_touch(watch->apply.ledger, container->image_id, now, now);
-	apply_again(watch, false, true);
+	apply_again(watch, OF_CONTAINERS);
 	if (is_in_doubt)
 		on_doubt(watch, "a container is not of the image that had its name");
 	done(watch->containers_userdata, 0, NULL);
