@@ -171,6 +171,7 @@ void watch_missed(struct watch *watch)
 	watch->missed = true;
 	kept_events_doubt_tags(&watch->unsettled);
 	questions_doubt_names(&watch->inquiry.waiting);
+	questions_doubt_names(&watch->late.names);
 }
 
 void watch_image_gone(struct watch *watch, const char *id)

@@ -126,6 +126,22 @@ def test_b14_podman_what_comes_after_its_load_is_built(watch: Watch,
     assert origin(daemon, made) == "built"
 
 
+def test_b14_podman_what_comes_in_a_gap_after_a_pull_is_built(watch: Watch,
+                                                              podman: ScriptedEngine) -> None:
+    """It has the name that was pulled, perhaps in another way."""
+    daemon = watch(podman)
+    tell(podman, "pull", REMOTE)
+    daemon.wait(lambda: podman.requests("GET", f"/images/{REMOTE}/json"), "the question")
+    gate = podman.script("GET", "/events", faults.reply(503, {"message": "later"}))
+    podman.log.close()
+    daemon.wait_log("later")
+    made = arrived(podman, REMOTE)
+    podman.log.forget()
+    gate.remove()
+    daemon.wait_cache(lambda cache: made.id in cache.ids, "the image", within=40)
+    assert origin(daemon, made) == "built"
+
+
 def test_b14_podman_what_began_before_we_watched_is_found(watch: Watch,
                                                           podman: ScriptedEngine) -> None:
     daemon = watch(podman)
