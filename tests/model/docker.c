@@ -55,11 +55,6 @@ size_t docker_find_familiar(const char *text)
 	return NOBODY;
 }
 
-static struct thing *at(size_t thing)
-{
-	return &world.things.items[thing];
-}
-
 size_t thing_of(const char *id)
 {
 	size_t thing = strlen(id) == 71 ? strtoul(id + 63, NULL, 16) : NOBODY;

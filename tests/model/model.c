@@ -138,7 +138,7 @@ static void live(void)
 	world.crashed = false;
 	world.list_failed = false;
 	stream_begin();
-	oracle_loaded();
+	told_loaded();
 	policy_load(NULL, &settings, NULL, NULL);
 	if (daemon_create(&options, &settings, &daemon, &error) != 0)
 		fail("start", "%s", error.message);

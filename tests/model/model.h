@@ -227,6 +227,17 @@ struct world {
 extern struct world world;
 
 nsec_t world_real(void);
+static inline struct thing *at(size_t thing)
+{
+	return &world.things.items[thing];
+}
+
+/* model.c */
+
+/* What must not be is told, with seed, step and the last operations, and the end. */
+void fail(const char *invariant, const char *format, ...) _printf_(2, 3) __attribute__((noreturn));
+void note(const char *format, ...) _printf_(1, 2);
+void trace(const char *format, ...) _printf_(1, 2);
 
 /* loop.c */
 
@@ -302,30 +313,48 @@ bool requests_wait(void);
 /* By world.policy_seed; for struct daemon_options. */
 int policy_load(void *userdata, struct settings *ret, char **ret_name, struct strings *errors);
 
-/* oracle.c */
+/* truth.c */
 
-/* What must not be is told, with seed, step and the last operations, and the end. */
-void fail(const char *invariant, const char *format, ...) _printf_(2, 3) __attribute__((noreturn));
-void note(const char *format, ...) _printf_(1, 2);
-void trace(const char *format, ...) _printf_(1, 2);
-
-/* Watched since that time of awake. */
-nsec_t truth_watched_since(nsec_t awake);
-nsec_t truth_used(const struct thing *thing);
 void truth_gap(nsec_t begin, nsec_t end);
 /* What the daemon says of times may be less than the truth by so much from now on. */
 void truth_disturbed(nsec_t slack);
-void oracle_told_event(const struct happening *happening);
+/* By how much, of a time of awake: it is seen when somebody looks next, after an interval at most.
+ */
+nsec_t truth_slack_since(nsec_t awake);
+/* Watched since that time of awake. */
+nsec_t truth_watched_since(nsec_t awake);
+nsec_t truth_used(const struct thing *thing);
+/* Watched since it was used: the daemon must not say more. */
+nsec_t truth_unused_at_most(const struct thing *thing);
+/* The wall clock as it was, if nobody set it since. */
+nsec_t truth_real_at(nsec_t awake);
+
+/* What the rules, the label and what is managed make of an image. */
+struct verdict {
+	bool kept, managed;
+	nsec_t max_unused, grace;
+};
+struct verdict truth_verdict(size_t thing, enum origin origin);
+
+/* told.c */
+
+void told_event(const struct happening *happening);
 /* asked: by which name, canonical, or ID. */
-void oracle_told_thing(const struct image_record *record, uint64_t change, const char *asked);
+void told_thing(const struct image_record *record, uint64_t change, const char *asked);
 /* names: whose they were then. */
-void oracle_told_images(uint64_t change, const size_t names[static NAMES]);
+void told_images(uint64_t change, const size_t names[static NAMES]);
+void told_containers(uint64_t change);
 /* The daemon has made of an answer what it makes of it. */
-void oracle_answered(void);
-void oracle_told_containers(uint64_t change);
+void told_answer_taken(void);
+/* No event waits for an answer any more. */
+void told_forget_questions(void);
+/* The cache file: what it says is all that is known after a crash. */
+void told_saved(const char *text);
+void told_loaded(void);
+
+/* oracle.c */
+
 void oracle_judge_removal(const char *name, size_t thing, bool prune);
-void oracle_saved(const char *text);
-void oracle_loaded(void);
 /* All is quiet: what the daemon knows is what is so. */
 void oracle_check_settled(void);
 /* It had all the time it needs. */

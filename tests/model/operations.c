@@ -18,11 +18,6 @@ static enum phase {
 	PHASE_LONG, /* until all that was due must have been done */
 } phase;
 
-static struct thing *at(size_t thing)
-{
-	return &world.things.items[thing];
-}
-
 /* "app1:2", or "i12" for an image without a name. */
 static const char *show(size_t thing)
 {

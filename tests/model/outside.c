@@ -53,7 +53,7 @@ int cache_file_save(const struct cache_file *file, const char *text, struct erro
 		error_set(error, "disk full");
 		return -ENOSPC;
 	}
-	oracle_saved(text);
+	told_saved(text);
 	free(world.file);
 	world.file = xstrdup(text);
 	return 0;

@@ -69,11 +69,6 @@ static nsec_t some_delay(void)
 	return random_between(MSEC / 10, world.scale.delay);
 }
 
-static struct thing *at(size_t thing)
-{
-	return &world.things.items[thing];
-}
-
 /* Answers */
 
 static struct image_record make_record(size_t number, bool with_layers)
@@ -290,8 +285,8 @@ static void tell_oracle(struct engine_call *call)
 	if (call->request != REQUEST_CONTAINERS || answer->result != ENGINE_OK)
 		return;
 	if (call->after_images)
-		oracle_told_images(call->images_change, call->images_names);
-	oracle_told_containers(call->change);
+		told_images(call->images_change, call->images_names);
+	told_containers(call->change);
 }
 
 static void unlink_call(struct engine_call *call)
@@ -322,7 +317,7 @@ struct image *__wrap_inventory_put_image(
 	struct inventory *inventory, const struct image_record *record)
 {
 	if (in_callback && in_callback->request == REQUEST_IMAGE)
-		oracle_told_thing(record, in_callback->change, in_callback->name);
+		told_thing(record, in_callback->change, in_callback->name);
 	return __real_inventory_put_image(inventory, record);
 }
 
@@ -339,7 +334,7 @@ static void come_back(struct due *due)
 		in_callback = call;
 		call->fn(call->userdata, &call->answer);
 		in_callback = NULL;
-		oracle_answered();
+		told_answer_taken();
 	}
 	free_call(call);
 }
@@ -706,7 +701,7 @@ static void go_on(struct due *due)
 		told_time = happening.time;
 	}
 	if (taken)
-		oracle_told_event(&happening);
+		told_event(&happening);
 	send_event(call, &happening);
 	if (stream && streams == before)
 		wait_for_next(call);
