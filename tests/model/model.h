@@ -231,6 +231,11 @@ static inline struct thing *at(size_t thing)
 {
 	return &world.things.items[thing];
 }
+/* Of requests, answers and events on their way. */
+static inline nsec_t some_delay(void)
+{
+	return random_between(MSEC / 10, world.scale.delay);
+}
 
 /* model.c */
 
@@ -297,16 +302,26 @@ void docker_noise(size_t count);
 
 /* requests.c */
 
+void requests_engine_gone(void);
+bool requests_wait(void);
+
+/* stream.c */
+
 /* An event has happened: who listens gets it. */
 void stream_tell(const struct happening *happening);
 void stream_cut(void);
-void requests_engine_gone(void);
-void requests_reset(void);
+/* Whether events come in, and the daemon can know that it misses none. */
 bool stream_is_whole(void);
+/* Whether all events have been read. */
 bool stream_is_idle(void);
 /* A daemon begins where the cache file ends. */
 void stream_begin(void);
-bool requests_wait(void);
+/* The engine was met: what it remembers now is the past. */
+void stream_note_past(void);
+/* The daemon knows that it was. */
+void stream_connected(void);
+/* The daemon ends. */
+void stream_reset(void);
 
 /* policy.c */
 
