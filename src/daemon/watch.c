@@ -31,7 +31,7 @@ struct watch {
 	bool removing; /* see watch_set_removing() */
 	bool live; /* see watch_set_live() */
 	struct kept_events unsettled; /* until the answers that they came before */
-	struct kept_events during_removal; /* the same, of images, for a removal's answers */
+	struct kept_events during_removal; /* the same, for a removal's answers */
 
 	struct comparison comparison;
 	struct late late; /* looks for what was told when it began */
@@ -169,7 +169,12 @@ void watch_missed(struct watch *watch)
 	/* Lists that fail must not leave what was known in force. */
 	watch->complete = false;
 	watch->missed = true;
-	kept_events_doubt_tags(&watch->unsettled);
+	/* The next lists are newer than all that was told so far. */
+	reconcile_cancel(watch->reconcile);
+	if (watch->loaded)
+		kept_events_drop(&watch->unsettled); /* they were applied as they came */
+	else
+		kept_events_doubt_tags(&watch->unsettled);
 	questions_doubt_names(&watch->inquiry.waiting);
 	questions_doubt_names(&watch->late.names);
 }
@@ -255,15 +260,14 @@ static bool is_listing_containers(const struct watch *watch)
 /* Whether an answer that is under way may be older than this event. */
 static bool is_unsettled(const struct watch *watch, const struct engine_event *event)
 {
-	if (!watch->loaded)
+	if (!watch->loaded || inquiry_is_asking(&watch->inquiry))
 		return true;
-	if (event_subject(event) == OF_CONTAINERS)
-		return is_listing_containers(watch);
-	return inquiry_is_asking(&watch->inquiry) || reconcile_is_listing(watch->reconcile);
+	return event_subject(event) == OF_CONTAINERS ? is_listing_containers(watch)
+						     : reconcile_is_listing(watch->reconcile);
 }
 
 /*
- * An answer about these has come: what happened since it was asked for may be news to it. What a
+ * An answer has come: what happened to these since it was asked for may be news to it. What a
  * further answer may undo is kept.
  */
 static void apply_again(struct watch *watch, enum event_subject subjects)
@@ -328,7 +332,7 @@ static void on_answered(void *userdata, struct question *question, struct engine
 		on_container(watch, question, answer);
 		break;
 	}
-	apply_again(watch, OF_IMAGES);
+	apply_again(watch, OF_ANYTHING);
 	ask_next(watch);
 	tell_settled(watch);
 }
@@ -340,9 +344,18 @@ static void ask_next(struct watch *watch)
 		inquiry_next(&watch->inquiry, watch->removing);
 }
 
-void watch_event(struct watch *watch, const struct engine_event *event)
+static void keep_event(struct watch *watch, const struct engine_event *event, bool unsettled)
 {
 	const struct inventory *inventory = watch->apply.inventory;
+
+	if (watch->removing)
+		kept_events_add(&watch->during_removal, event, inventory);
+	if (unsettled)
+		kept_events_add(&watch->unsettled, event, inventory);
+}
+
+void watch_event(struct watch *watch, const struct engine_event *event)
+{
 	bool unsettled = is_unsettled(watch, event);
 	bool ends = event->kind == EVENT_CONTAINER_DESTROY;
 
@@ -350,15 +363,14 @@ void watch_event(struct watch *watch, const struct engine_event *event)
 		watch->apply.unnamed_load = event->time;
 		late_expect(&watch->late);
 	}
-	if (watch->removing && event_subject(event) == OF_IMAGES)
-		kept_events_add(&watch->during_removal, event, inventory);
-	if (unsettled && ends)
-		kept_events_add(&watch->unsettled, event, inventory);
+	/* What a container holds is known until its end. */
+	if (ends)
+		keep_event(watch, event, unsettled);
 	/* Before the first list nothing is known that an event could be applied to. */
 	if (watch->loaded)
 		apply_event(&watch->apply, event, observe_now(watch->apply.ledger));
-	if (unsettled && !ends)
-		kept_events_add(&watch->unsettled, event, inventory);
+	if (!ends)
+		keep_event(watch, event, unsettled);
 	comparison_explain_event(&watch->comparison, event);
 }
 

@@ -33,7 +33,7 @@ from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
 from prometheus import Metrics
-from scenes import SOAK, Pulled, loaded, offered, pulled, silent
+from scenes import SOAK, Pulled, loaded, offered, pulled, silent, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -390,6 +390,24 @@ def test_b3_a_container_by_a_name_that_was_given_and_lost(watch: Watch,
     asked_again.set()
     daemon.fence()
     assert daemon.control.image(holder.id)["in_use"]
+
+
+def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,
+                                                             scripted: ScriptedEngine) -> None:
+    """The answer that it is gone is older."""
+    app = pulled(scripted, "app")
+    daemon = watch(scripted)
+    asked, release = threading.Event(), threading.Event()
+    scripted.script("GET", f"/images/{app.id}/json", held_back(AFTER, asked, release), times=1)
+    scripted.client.remove_image(app.reference)
+    daemon.wait(asked.is_set, "the question")
+    scripted.client.pull(app.reference)
+    when = used(scripted, app.id)
+    daemon.wait(lambda: Metrics(daemon.control.call("GET", "/metrics").body.decode()).count(
+        "dockergcd_events_total", action="destroy") == 1, "the event")
+    release.set()
+    daemon.fence()
+    assert daemon.stop().last_used(app.id) == when
 
 
 # A new name, a child

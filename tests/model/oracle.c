@@ -125,6 +125,14 @@ static void begin_step(size_t number)
 			planned.items[i].begun = true;
 }
 
+/* The name has moved to it just now, and is believed to be another one's. */
+static bool is_taken_for_another(const char *name, size_t number)
+{
+	const struct image *image = inventory_find_reference(world.inventory, name);
+
+	return image && thing_of(image->id) != number && at(number)->renamed > at(number)->told;
+}
+
 void oracle_judge_removal(const char *name, size_t number, bool prune)
 {
 	struct planned *step;
@@ -134,6 +142,10 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 		fail("watching", "%s is removed, and no events come in", name);
 	if (number == NOBODY)
 		return; /* somebody else was faster */
+	if (is_taken_for_another(name, number)) {
+		begin_step(number);
+		return;
+	}
 	for (size_t i = 0; i < world.boxes.count; i++) {
 		const struct box *box = &world.boxes.items[i];
 

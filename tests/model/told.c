@@ -40,11 +40,13 @@ static void note_digests(struct thing *thing, uint64_t change)
 	thing->missed_digest = false;
 }
 
-static unsigned guess(size_t number)
+/* How it came, for who is not told: what showed its digests may be older than these. */
+static unsigned guess(size_t number, uint64_t change)
 {
-	bool proven = world.scale.graph_driver && docker_digests(number) > 0;
+	bool proven = world.scale.graph_driver && docker_digests(number) > 0,
+	     was_proven = proven && at(number)->digested <= change;
 
-	return 1U << (proven ? ORIGIN_PULLED : ORIGIN_BUILT);
+	return (proven ? 1U << ORIGIN_PULLED : 0) | (was_proven ? 0 : 1U << ORIGIN_BUILT);
 }
 
 /*
@@ -216,14 +218,15 @@ void told_event(const struct happening *happening)
 	/* What is not known yet is asked for, and has perhaps lost that name by then. */
 	if (happening->kind == EVENT_IMAGE_TAG && inventory_find_image(world.inventory, thing->id))
 		thing->named = true;
-	may_be_new(thing, happening->origin ? happening->origin : guess(happening->thing));
+	may_be_new(thing,
+		happening->origin ? happening->origin : guess(happening->thing, happening->change));
 	/* As if it had brought what was seen just before, or was a step of a build. */
 	if (happening->awake <= thing->seen + EVENT_LAG || docker_has_children(happening->thing))
 		thing->origins |= happening->origin;
 	if (is_use(happening->kind))
 		note_use(thing, happening);
 	if (happening->kind == EVENT_IMAGE_PULL)
-		world.name_asked[happening->name] = true;
+		world.name_asked[happening->name] = happening->awake;
 	/* The clock was set back: it cannot have been later than now. */
 	if (happening->time > world_real())
 		thing->credited = world.awake;
@@ -236,7 +239,10 @@ void told_thing(const struct image_record *record, uint64_t change, const char *
 
 	note_digests(thing, change);
 	thing->named = thing->named || record->references.count > 0 || record->digests.count > 0;
-	may_be_new(thing, guess(number));
+	/* It came after what was asked for, which is all that is known unless its event comes. */
+	if (name != NOBODY && world.name_asked[name] > 0 && !ledger_find(world.ledger, thing->id))
+		thing->used = MIN(thing->used, world.name_asked[name]);
+	may_be_new(thing, guess(number, change));
 	/* Nothing shows that it is not what was pulled. */
 	if (name != NOBODY && (!world.scale.graph_driver || docker_digests(number) > 0))
 		thing->origins |= 1U << ORIGIN_PULLED;
@@ -286,11 +292,12 @@ void told_images(uint64_t change, const size_t names[static NAMES])
 		struct thing *thing = at(i);
 
 		if (thing->present && thing->changed <= change)
-			may_be_new(thing, world.met_change > 0 ? guess(i) : 1U << ORIGIN_EXISTING);
+			may_be_new(thing,
+				world.met_change > 0 ? guess(i, change) : 1U << ORIGIN_EXISTING);
 		/* What has gone and come again since the list was made is taken for what came
 		 * first. */
 		if (thing->present && thing->had_come <= change && change < thing->had_gone)
-			may_be_new(thing, guess(i));
+			may_be_new(thing, guess(i, change));
 		note_digests(thing, change);
 		/* A list has shown what did not change meanwhile. */
 		if (thing->renamed <= change && (docker_count_names(i) > 0 || docker_digests(i)))
