@@ -86,9 +86,17 @@ struct watch *watch_create(struct event_base *base, struct engine *engine,
 	return watch;
 }
 
-void watch_pause(struct watch *watch)
+/* What is asked for from now on is newer than all that was told so far. */
+static void give_up_lists(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
+	if (watch->loaded)
+		kept_events_drop(&watch->unsettled); /* they were applied as they came */
+}
+
+void watch_pause(struct watch *watch)
+{
+	give_up_lists(watch);
 	comparison_forget(&watch->comparison);
 	late_cancel(&watch->late);
 	inquiry_take_back(&watch->inquiry);
@@ -169,12 +177,8 @@ void watch_missed(struct watch *watch)
 	/* Lists that fail must not leave what was known in force. */
 	watch->complete = false;
 	watch->missed = true;
-	/* The next lists are newer than all that was told so far. */
-	reconcile_cancel(watch->reconcile);
-	if (watch->loaded)
-		kept_events_drop(&watch->unsettled); /* they were applied as they came */
-	else
-		kept_events_doubt_tags(&watch->unsettled);
+	give_up_lists(watch);
+	kept_events_doubt_tags(&watch->unsettled);
 	questions_doubt_names(&watch->inquiry.waiting);
 	questions_doubt_names(&watch->late.names);
 }

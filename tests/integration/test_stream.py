@@ -151,6 +151,26 @@ def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) 
     watching.wait_cache(lambda cache: missed.id in cache.ids, "what was missed", within=40)
 
 
+def test_b11_a_container_that_goes_in_a_gap_is_gone(daemon: MakeDaemon,
+                                                    scripted: ScriptedEngine) -> None:
+    """Though its event had come while an answer was awaited, and is kept for that."""
+    app = pulled(scripted, "app")
+    watching = daemon(scripted).start().wait_watching()
+    answer, end = threading.Event(), threading.Event()
+    scripted.script("GET", "/images/docker.io/library/nobody:1/json", faults.hang(answer), times=1)
+    scripted.log.publish("image", "pull", "nobody:1", {"name": "nobody"})
+    container = scripted.client.create(app.reference)
+    watching.wait(lambda: watching.control.image(app.id)["in_use"], "its event")
+    scripted.script("GET", "/events", faults.hang(end), times=1)
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
+    scripted.client.remove_container(container)
+    scripted.log.forget()
+    end.set()
+    watching.wait(lambda: not watching.control.image(app.id)["in_use"], "that it is gone")
+    answer.set()
+
+
 def test_b10_after_a_gap_nothing_goes_before_there_are_lists(watch: Watch,
                                                              scripted: ScriptedEngine) -> None:
     """Not even what is old by what was known: what was missed may be a use."""
