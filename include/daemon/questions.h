@@ -21,7 +21,6 @@ struct question {
 	char *name;
 	char *text; /* a container's: what the user typed; an image's: a tag that it has got */
 	bool is_use; /* the event counts as use */
-	bool in_doubt; /* the event may be of another image: it tells not when this one came */
 	bool has_origin; /* the event tells how the image came */
 	enum origin origin;
 	nsec_t when; /* of the event, of several the last one's; 0: no event raised it */
@@ -50,7 +49,7 @@ void question_merge(struct question *question, struct question *again);
 void question_drop_tag(struct question *question, const struct question *later);
 void questions_drop_tag(struct questions *questions, const struct question *later);
 
-/* Events were missed: who has a name now is perhaps not who had it. */
+/* Events were missed: who has a name now is perhaps not who came with it. */
 void questions_doubt_names(struct questions *questions);
 
 /* Adds a question, or merges it with the same one. Takes it over. */

@@ -44,7 +44,7 @@ static void note_image(const struct apply *apply, const struct image *image,
 	const struct question *question, nsec_t now)
 {
 	struct ledger_entry *entry = ledger_find(apply->ledger, image->id);
-	nsec_t seen = question->is_use && !question->in_doubt ? MIN(question->when, now) : now;
+	nsec_t seen = question->is_use ? MIN(question->when, now) : now;
 	bool is_new = !entry, proves = proves_origin(apply, image, entry, question);
 
 	if (is_new && image_is_intermediate(image))

@@ -52,7 +52,6 @@ void question_merge(struct question *question, struct question *again)
 {
 	question->first = MIN(question_since(question), question_since(again));
 	question->is_use = question->is_use || again->is_use;
-	question->in_doubt = question->in_doubt && again->in_doubt;
 	question->when = MAX(question->when, again->when);
 	if (!question->text)
 		question->text = TAKE_PTR(again->text);
@@ -85,14 +84,9 @@ void questions_drop_tag(struct questions *questions, const struct question *late
 
 void questions_doubt_names(struct questions *questions)
 {
-	for (size_t i = 0; i < questions->count; i++) {
-		struct question *question = &questions->items[i];
-
-		if (!question_is_by_name(question))
-			continue;
-		question->in_doubt = true;
-		question->has_origin = false;
-	}
+	for (size_t i = 0; i < questions->count; i++)
+		if (question_is_by_name(&questions->items[i]))
+			questions->items[i].has_origin = false;
 }
 
 void questions_add(struct questions *questions, struct question *question)
