@@ -219,8 +219,9 @@ class World:
             yield "in use"
         if known.origin not in ("pulled", ""):
             yield f"{known.origin}, and not managed"
-        if SEEN_WITHIN < now - known.used < GRACE:
-            yield f"used {now - known.used:.2f} s ago"
+        unused = (time.time_ns() - known.used_ns) / 10**9
+        if now - known.used > SEEN_WITHIN and unused < GRACE:
+            yield f"used {unused:.2f} s ago"
 
     def forget_gone(self) -> None:
         """What is not there any more: it may come back as something else."""

@@ -285,19 +285,23 @@ static void credit_listed(const size_t names[static NAMES])
 			at(names[i])->credited = world.awake;
 }
 
+/* What has gone and come again since then is taken for what came first. */
+static bool was_there(const struct thing *thing, uint64_t change)
+{
+	return thing->present &&
+		(thing->changed <= change ||
+			(thing->had_come <= change && change < thing->had_gone));
+}
+
 void told_images(uint64_t change, const size_t names[static NAMES])
 {
 	credit_listed(names);
 	for (size_t i = 0; i < world.things.count; i++) {
 		struct thing *thing = at(i);
 
-		if (thing->present && thing->changed <= change)
+		if (was_there(thing, change))
 			may_be_new(thing,
 				world.met_change > 0 ? guess(i, change) : 1U << ORIGIN_EXISTING);
-		/* What has gone and come again since the list was made is taken for what came
-		 * first. */
-		if (thing->present && thing->had_come <= change && change < thing->had_gone)
-			may_be_new(thing, guess(i, change));
 		note_digests(thing, change);
 		/* A list has shown what did not change meanwhile. */
 		if (thing->renamed <= change && (docker_count_names(i) > 0 || docker_digests(i)))
