@@ -53,8 +53,8 @@ void watch_compare(struct watch *watch);
 void watch_stop(struct watch *watch);
 
 /*
- * The engine is away. Requests are void; what was read and what is open has its effect after the
- * next list.
+ * The engine is away. Requests are void; what is open, and what was read before there was a list,
+ * has its effect after the next one.
  */
 void watch_pause(struct watch *watch);
 
