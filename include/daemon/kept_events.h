@@ -36,8 +36,8 @@ void kept_events_add(struct kept_events *events, const struct engine_event *even
 void kept_events_apply(struct kept_events *events, const struct apply *apply,
 	enum event_subject subjects, enum event_subject keep);
 
-/* Later events were missed: a tag may have moved again. */
-void kept_events_doubt_tags(struct kept_events *events);
+/* Later events were missed: who has a name now is perhaps not who was given it, or came with it. */
+void kept_events_doubt_names(struct kept_events *events);
 
 /* When the first of them was; NSEC_MAX: there is none. */
 nsec_t kept_events_since(const struct kept_events *events);

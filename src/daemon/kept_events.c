@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/kept_events.h"
 
+#include "core/reference.h"
 #include "daemon/observe.h"
 
 enum event_subject event_subject(const struct engine_event *event)
@@ -54,11 +55,24 @@ void kept_events_apply(struct kept_events *events, const struct apply *apply,
 	free(taken.items);
 }
 
-void kept_events_doubt_tags(struct kept_events *events)
+static bool is_by_name(const struct engine_event *event)
 {
-	for (size_t i = 0; i < events->count; i++)
-		if (events->items[i].kind == EVENT_IMAGE_TAG)
-			*events->items[i].name = '\0';
+	_cleanup_free_ char *id = NULL;
+
+	return image_id_normalise(event->actor, &id) < 0;
+}
+
+void kept_events_doubt_names(struct kept_events *events)
+{
+	for (size_t i = 0; i < events->count; i++) {
+		struct engine_event *event = &events->items[i];
+
+		if (event->kind == EVENT_IMAGE_TAG)
+			*event->name = '\0';
+		/* A use of who has the name, and no more than that. */
+		else if (event->kind == EVENT_IMAGE_PULL && is_by_name(event))
+			event->kind = EVENT_IMAGE_SAVE;
+	}
 }
 
 nsec_t kept_events_since(const struct kept_events *events)

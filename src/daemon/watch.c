@@ -178,7 +178,7 @@ void watch_missed(struct watch *watch)
 	watch->complete = false;
 	watch->missed = true;
 	give_up_lists(watch);
-	kept_events_doubt_tags(&watch->unsettled);
+	kept_events_doubt_names(&watch->unsettled);
 	questions_doubt_names(&watch->inquiry.waiting);
 	questions_doubt_names(&watch->late.names);
 }

@@ -13,7 +13,9 @@ import faults
 from cache import parse_time
 from daemon import Daemon
 from engines import Engine
-from scenes import Pulled, came, loaded, offered, present, pulled, used
+from images import image
+from prometheus import Metrics
+from scenes import Pulled, came, loaded, offered, present, pulled, silent, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -134,6 +136,33 @@ def test_b11_after_a_gap_what_was_asked_before_is_asked_again(daemon: MakeDaemon
     cache = watching.stop()
     assert cache.origin(other.id) == "built"
     assert parse_time(cache.image(other.id)["first_seen"]) >= when
+
+
+def test_b11_after_a_gap_what_was_read_before_proves_nothing(daemon: MakeDaemon,
+                                                             scripted: ScriptedEngine) -> None:
+    """The same before there has been a list."""
+    scripted.script("GET", "/info", faults.in_containerd(scripted))
+    watching = daemon(scripted).start().wait_watching()
+    watching.stop()
+    scripted.forget_requests()
+    first, end = threading.Event(), threading.Event()
+    scripted.script("GET", "/images/json", faults.hang(first), times=1)
+    watching.start()
+    watching.wait(lambda: scripted.requests("GET", "/images/json"), "the list")
+    app = pulled(scripted, "app")
+    watching.wait(lambda: Metrics(watching.control.call("GET", "/metrics").body.decode()).count(
+        "dockergcd_events_total", action="pull") == 1, "the event")
+    scripted.script("GET", "/events", faults.hang(end), times=1)
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 3, "the reconnect")
+    other = image("other")
+    silent(scripted, lambda: scripted.client.load(other.archive(app.reference)))
+    scripted.log.forget()
+    end.set()
+    watching.wait_watching()
+    watching.fence()
+    first.set()
+    assert watching.stop().origin(other.id) == "built"
 
 
 def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
