@@ -49,7 +49,7 @@ void question_merge(struct question *question, struct question *again);
 void question_drop_tag(struct question *question, const struct question *later);
 void questions_drop_tag(struct questions *questions, const struct question *later);
 
-/* Events were missed: who has a name now is perhaps not who came with it. */
+/* Events were missed: who has a name now is perhaps not who got it, or came with it. */
 void questions_doubt_names(struct questions *questions);
 
 /* Adds a question, or merges it with the same one. Takes it over. */

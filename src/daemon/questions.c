@@ -84,9 +84,15 @@ void questions_drop_tag(struct questions *questions, const struct question *late
 
 void questions_doubt_names(struct questions *questions)
 {
-	for (size_t i = 0; i < questions->count; i++)
-		if (question_is_by_name(&questions->items[i]))
-			questions->items[i].has_origin = false;
+	for (size_t i = 0; i < questions->count; i++) {
+		struct question *question = &questions->items[i];
+
+		if (question->kind != QUESTION_IMAGE)
+			continue;
+		if (question_is_by_name(question))
+			question->has_origin = false;
+		free(TAKE_PTR(question->text));
+	}
 }
 
 void questions_add(struct questions *questions, struct question *question)

@@ -111,6 +111,30 @@ def test_b11_after_a_gap_a_name_is_in_doubt_until_there_is_a_list(
 
 
 
+def test_b11_after_a_gap_a_tag_that_was_asked_about_may_have_moved(
+        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    watching = daemon(scripted).start().wait_watching()
+    former, other = pulled(scripted, "former"), pulled(scripted, "other")
+    watching.fence()
+    given = image("mine:1")
+    silent(scripted, lambda: scripted.client.load(given.archive("mine:1")))
+    answer, end = threading.Event(), threading.Event()
+    scripted.script("GET", f"/images/{given.id}/json", faults.hang(answer), times=1)
+    scripted.client.tag("mine:1", former.reference)
+    watching.wait(lambda: scripted.requests("GET", f"/images/{given.id}/json"), "the question")
+    scripted.script("GET", "/events", faults.hang(end), times=1)
+    scripted.log.close()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 2, "the reconnect")
+    scripted.client.tag(other.reference, former.reference)
+    scripted.log.forget()
+    when = used(scripted, former.reference)
+    end.set()
+    watching.wait(lambda: len(scripted.requests("GET", "/events")) >= 4, "the stream after that")
+    watching.fence()
+    answer.set()
+    assert watching.stop().last_used(other.id) == when
+
+
 def test_b11_after_a_gap_what_was_asked_before_is_asked_again(daemon: MakeDaemon,
                                                               scripted: ScriptedEngine) -> None:
     """A load, which no event tells, has taken the name that was pulled."""
