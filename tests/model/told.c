@@ -242,6 +242,9 @@ void told_thing(const struct image_record *record, uint64_t change, const char *
 	/* It came after what was asked for, which is all that is known unless its event comes. */
 	if (name != NOBODY && world.name_asked[name] > 0 && !ledger_find(world.ledger, thing->id))
 		thing->used = MIN(thing->used, world.name_asked[name]);
+	/* What was used by that name may have been another one. */
+	if (name != NOBODY)
+		thing->credited = world.awake;
 	may_be_new(thing, guess(number, change));
 	/* Nothing shows that it is not what was pulled. */
 	if (name != NOBODY && (!world.scale.graph_driver || docker_digests(number) > 0))
