@@ -170,6 +170,7 @@ static void note_use(struct thing *thing, const struct happening *happening)
 		thing->used = MAX(thing->used, happening->awake);
 		return;
 	}
+	world.name_used[name] = true;
 	credit_former(docker_familiar(name), true);
 	thing->name = name;
 	thing->by_name = happening->awake;
@@ -255,6 +256,7 @@ void told_thing(const struct image_record *record, uint64_t change, const char *
 
 void told_forget_questions(void)
 {
+	memset(world.name_used, 0, sizeof(world.name_used));
 	memset(world.name_asked, 0, sizeof(world.name_asked));
 	for (size_t i = 0; i < world.things.count; i++) {
 		at(i)->open_origins = 0;
@@ -284,7 +286,7 @@ static unsigned asked_origins(size_t number, uint64_t change)
 static void credit_listed(const size_t names[static NAMES])
 {
 	for (size_t i = 0; i < NAMES; i++)
-		if (world.name_asked[i] && names[i] != NOBODY)
+		if (world.name_used[i] && names[i] != NOBODY)
 			at(names[i])->credited = world.awake;
 }
 
