@@ -79,6 +79,7 @@ struct thing {
 	unsigned open_origins;
 	nsec_t open_use; /* 0: none */
 	unsigned saved_origins; /* as the cache file may have them */
+	bool saved_named; /* the cache file says so */
 
 	/* By world.awake. */
 	nsec_t used; /* last, as the daemon was told: it must not say less */

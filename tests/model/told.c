@@ -383,6 +383,7 @@ static void note_saved(struct thing *thing, const struct ledger_entry *entry, ns
 	else if (thing->saved < 0)
 		thing->saved = thing->came;
 	thing->saved_origins = entry ? thing->origins : 0;
+	thing->saved_named = entry && thing->named;
 }
 
 void told_saved(const char *text)
@@ -414,6 +415,7 @@ void told_loaded(void)
 	for (size_t i = 0; i < world.things.count; i++) {
 		at(i)->used = at(i)->saved < 0 ? at(i)->came : at(i)->saved;
 		at(i)->origins |= at(i)->saved_origins;
+		at(i)->named = at(i)->saved_named;
 		at(i)->name = NOBODY;
 	}
 	for (size_t i = 0; i < world.boxes.count; i++)
