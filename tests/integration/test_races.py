@@ -410,29 +410,6 @@ def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,
     assert daemon.stop().last_used(app.id) == when
 
 
-def test_b3_a_container_by_a_name_that_was_loaded_after_it_was_given(
-        watch: Watch, scripted: ScriptedEngine) -> None:
-    """Both while nobody listened, so both are told twice: once as the past."""
-    given, holder = image("given:1"), loaded(scripted, "holder:1")
-    daemon = watch(scripted)
-    gate = scripted.script("GET", "/events", faults.reply(503, {"message": "later"}))
-    scripted.log.close()
-    daemon.wait_status("Waiting")
-    silent(scripted, lambda: loaded(scripted, "given:1"))
-    scripted.client.tag("given:1", "name:1")
-    scripted.client.load(holder.archive("name:1"))
-    details = threading.Event()
-    scripted.script("GET", f"/images/{given.id}/json", faults.hang(details), times=1)
-    gate.remove()
-    daemon.wait(lambda: scripted.requests("GET", f"/images/{given.id}/json"), "the lists")
-    when = used(scripted, "name:1")
-    daemon.wait(lambda: Metrics(daemon.control.call("GET", "/metrics").body.decode()).count(
-        "dockergcd_events_total", action="destroy") == 1, "the event")
-    details.set()
-    daemon.fence()
-    assert daemon.stop().last_used(holder.id) == when
-
-
 # A new name, a child
 
 @moments
