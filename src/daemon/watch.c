@@ -86,12 +86,17 @@ struct watch *watch_create(struct event_base *base, struct engine *engine,
 	return watch;
 }
 
-/* What is asked for from now on is newer than all that was told so far. */
+/* What is asked for from now on is newer than they are, and they were applied as they came. */
+static void drop_applied(struct watch *watch)
+{
+	if (watch->loaded)
+		kept_events_drop(&watch->unsettled);
+}
+
 static void give_up_lists(struct watch *watch)
 {
 	reconcile_cancel(watch->reconcile);
-	if (watch->loaded)
-		kept_events_drop(&watch->unsettled); /* they were applied as they came */
+	drop_applied(watch);
 }
 
 void watch_pause(struct watch *watch)
@@ -467,8 +472,7 @@ static void on_reconciled(void *userdata, int result, const char *why)
 	if (result < 0) {
 		watch->reconcile_again = false;
 		watch->missed = true;
-		if (watch->loaded)
-			kept_events_drop(&watch->unsettled); /* they were applied as they came */
+		drop_applied(watch);
 		watch->handler.failed(watch->userdata, why);
 		return;
 	}

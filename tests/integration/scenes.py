@@ -13,6 +13,7 @@ from cache import Cache
 from daemon import Daemon
 from engines import Engine
 from images import MB, Image, image
+from prometheus import Metrics
 from scripted_engine import ScriptedEngine
 
 SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
@@ -158,6 +159,14 @@ def silent(engine: ScriptedEngine, change: Callable[[], Any]) -> None:
     publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
     change()
     engine.model.emit = publish
+
+
+def wait_event(daemon: Daemon, action: str) -> None:
+    """Until the daemon has read its first event of that action."""
+    def is_read() -> bool:
+        metrics = Metrics(daemon.control.call("GET", "/metrics").body.decode())
+        return metrics.count("dockergcd_events_total", action=action) > 0
+    daemon.wait(is_read, f"the event {action}")
 
 
 def tells_beginnings(engine: Engine) -> bool:

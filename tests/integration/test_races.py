@@ -32,8 +32,7 @@ from daemon import Daemon, Texts
 from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
-from prometheus import Metrics
-from scenes import SOAK, Pulled, loaded, offered, pulled, silent, used
+from scenes import SOAK, Pulled, loaded, offered, pulled, silent, used, wait_event
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -357,8 +356,7 @@ def test_b7_a_name_that_moves_while_details_are_asked_for(
     watching = daemon(scripted).start()
     watching.wait(arrived.is_set, "the question")
     scripted.client.tag("other:1", app.reference)
-    watching.wait(lambda: Metrics(watching.control.call("GET", "/metrics").body.decode()).count(
-        "dockergcd_events_total", action="tag") == 1, "the event")
+    wait_event(watching, "tag")
     release.set()
     watching.wait_watching()
     names = watching.control.get(f"/v1/images/{other.id}")["references"]
@@ -384,8 +382,7 @@ def test_b3_a_container_by_a_name_that_was_given_and_lost(watch: Watch,
     daemon.wait(lambda: scripted.requests("GET", f"/images/{former.id}/json"), "the next one")
     scripted.log.publish("container", "create", containers[0],
                          {"image": former.reference, "name": "late"})
-    daemon.wait(lambda: Metrics(daemon.control.call("GET", "/metrics").body.decode()).count(
-        "dockergcd_events_total", action="create") == 1, "the event")
+    wait_event(daemon, "create")
     assert not daemon.control.image(former.id)["in_use"]
     asked_again.set()
     daemon.fence()
@@ -403,8 +400,7 @@ def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,
     daemon.wait(asked.is_set, "the question")
     scripted.client.pull(app.reference)
     when = used(scripted, app.id)
-    daemon.wait(lambda: Metrics(daemon.control.call("GET", "/metrics").body.decode()).count(
-        "dockergcd_events_total", action="destroy") == 1, "the event")
+    wait_event(daemon, "destroy")
     release.set()
     daemon.fence()
     assert daemon.stop().last_used(app.id) == when

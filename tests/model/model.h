@@ -186,8 +186,7 @@ struct world {
 	size_t names[NAMES]; /* whose they are */
 	uint64_t name_moved[NAMES]; /* changes */
 	size_t loaded_from[NAMES]; /* who lost it to what was loaded, of which no event tells */
-	bool name_used[NAMES]; /* the daemon was told of a use by it, and has perhaps to ask whose
-	                        */
+	bool name_used[NAMES]; /* the daemon was told of a use by it, perhaps not yet whose */
 	nsec_t name_asked[NAMES]; /* when a pull was that was told last, until its image is known */
 	size_t registry[NAMES]; /* what a pull brings */
 	uint64_t layer_sizes[LAYERS];
