@@ -52,8 +52,10 @@ void questions_drop_tag(struct questions *questions, const struct question *late
 /* Events were missed: who has a name now is perhaps not who got it, or came with it. */
 void questions_doubt_names(struct questions *questions);
 
-/* Adds a question, or merges it with the same one. Takes it over. */
+/* Adds a question as the latest, merged with the same one that waits. Takes it over. */
 void questions_add(struct questions *questions, struct question *question);
+/* Puts the one that was taken back in its place, or merges it with the same one. Takes it over. */
+void questions_put_back(struct questions *questions, struct question *question);
 
 /* When the first of the events was that raised it; NSEC_MAX: no event did. */
 nsec_t question_since(const struct question *question);

@@ -40,7 +40,7 @@ void inquiry_take_back(struct inquiry *inquiry)
 	if (!inquiry->call)
 		return;
 	engine_cancel(TAKE_PTR(inquiry->call));
-	questions_add(&inquiry->waiting, &inquiry->asked);
+	questions_put_back(&inquiry->waiting, &inquiry->asked);
 }
 
 static void on_answer(void *userdata, struct engine_answer *answer)

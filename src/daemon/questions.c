@@ -95,23 +95,45 @@ void questions_doubt_names(struct questions *questions)
 	}
 }
 
-void questions_add(struct questions *questions, struct question *question)
-{
-	for (size_t i = 0; i < questions->count; i++) {
-		if (question_equals(&questions->items[i], question)) {
-			question_merge(&questions->items[i], question);
-			return;
-		}
-	}
-	*array_push(questions) = *question;
-	*question = (struct question){};
-}
-
 static void remove_at(struct questions *questions, size_t i)
 {
 	questions->count--;
 	memmove(&questions->items[i], &questions->items[i + 1],
 		(questions->count - i) * sizeof(*questions->items));
+}
+
+static struct question *find_same(const struct questions *questions, const struct question *other)
+{
+	for (size_t i = 0; i < questions->count; i++)
+		if (question_equals(&questions->items[i], other))
+			return &questions->items[i];
+	return NULL;
+}
+
+void questions_add(struct questions *questions, struct question *question)
+{
+	struct question *same = find_same(questions, question);
+
+	if (same) {
+		question_merge(same, question);
+		*question = *same;
+		remove_at(questions, (size_t)(same - questions->items));
+	}
+	*array_push(questions) = TAKE_STRUCT(*question);
+}
+
+void questions_put_back(struct questions *questions, struct question *question)
+{
+	struct question *same = find_same(questions, question);
+
+	if (same) {
+		question_merge(same, question);
+		return;
+	}
+	array_push(questions);
+	memmove(&questions->items[1], &questions->items[0],
+		(questions->count - 1) * sizeof(*questions->items));
+	questions->items[0] = TAKE_STRUCT(*question);
 }
 
 bool questions_wait(const struct questions *questions, bool only_uses)
