@@ -190,14 +190,16 @@ static void ask_container(
 }
 
 /* A container holds this image: a use, whether or not we know the image yet. */
-static void use_by_container(const struct apply *apply, const char *id, nsec_t when, nsec_t now)
+static void use_by_container(
+	const struct apply *apply, const char *id, nsec_t first, nsec_t when, nsec_t now)
 {
 	const struct image *image = inventory_find_image(apply->inventory, id);
 
 	if (image && (ledger_find(apply->ledger, id) || image_is_intermediate(image)))
 		ledger_touch(apply->ledger, id, when, now);
 	else
-		ask_image(apply, id, (struct question){ .is_use = true, .when = when });
+		ask_image(apply, id,
+			(struct question){ .is_use = true, .when = when, .first = first });
 }
 
 /* By ID, as the event gives it (podman: bare hex), or by reference. Takes the question over. */
@@ -242,14 +244,18 @@ void apply_container(const struct apply *apply, const struct question *question,
 		/* Unless it was destroyed meanwhile. */
 		if (container)
 			inventory_put_container(apply->inventory, question->name, image_id);
-		use_by_container(apply, image_id, question->when, now);
+		use_by_container(apply, image_id, question->first, question->when, now);
 		return;
 	}
 	/* podman tells of an image after its first container. */
 	if (question->text &&
 		(!use_typed(apply, question, now) || may_have_moved(apply, question->text)))
 		ask_named(apply, question->text,
-			(struct question){ .is_use = true, .when = question->when });
+			(struct question){
+				.is_use = true,
+				.when = question->when,
+				.first = question->first,
+			});
 }
 
 void apply_list(const struct apply *apply, const struct question *question, nsec_t now)
@@ -318,7 +324,7 @@ static void container_event(const struct apply *apply, const struct engine_event
 	else
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
-		use_by_container(apply, id, event->time, now);
+		use_by_container(apply, id, 0, event->time, now);
 	else if (!is_gone || is_open) /* open: asked for since it was created, and not yet told */
 		ask_container(apply, event, event->kind == EVENT_CONTAINER_CREATE || is_open);
 }
