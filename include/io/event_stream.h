@@ -21,7 +21,7 @@ struct event_stream_handler {
 	nsec_t (*connected)(void *userdata, nsec_t known);
 	/* Subscribed. Something may have been missed: reconcile. */
 	void (*watching)(void *userdata);
-	/* Before `watching` too: what happened while nobody watched is told twice. */
+	/* Before `watching` too: what happened while nobody watched. */
 	void (*event)(void *userdata, const struct engine_event *event);
 	/* The stream broke. What comes next is resumed, watching or away. */
 	void (*broken)(void *userdata);

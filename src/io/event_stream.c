@@ -7,6 +7,7 @@
 #include "codec/lines.h"
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/past_events.h"
 #include "io/path_watch.h"
 
 #define EVENT_MAX ((size_t)1 << 20)
@@ -45,6 +46,7 @@ struct event_stream {
 	struct lines lines;
 	nsec_t since; /* while the past is asked for: what from */
 	bool past_begun; /* it is being told */
+	struct past_events past; /* what was told of it */
 	nsec_t last; /* time of the last event seen; 0: none */
 	nsec_t known; /* all that happened until then has come; 0: nothing has */
 	nsec_t opened; /* when the present stream was asked for, by CLOCK_BOOTTIME */
@@ -208,7 +210,7 @@ static void take_line(struct event_stream *stream, const char *line, size_t leng
 	stream->fresh = stream->fresh || event.time != stream->last;
 	stream->last = event.time;
 	stream->known = MIN(event.time, clock_now());
-	if (event.kind != EVENT_OTHER)
+	if (event.kind != EVENT_OTHER && !past_events_tell_again(&stream->past, &event))
 		stream->handler.event(stream->userdata, &event);
 }
 
@@ -274,6 +276,7 @@ static void open_stream(struct event_stream *stream, nsec_t since)
 	lines_reset(&stream->lines);
 	stream->opened = clock_read().elapsed;
 	stream->fresh = false;
+	past_events_rewind(&stream->past);
 	/* Its header comes at once, or this is no engine that lives. */
 	timer_arm(stream->timer, engine_connect_timeout(stream->engine));
 	stream->http_call =
@@ -299,13 +302,15 @@ static void on_past_header(void *userdata, int status)
 	await_past(stream);
 }
 
-/* The stream will tell this as well, later: twice is harmless. */
+/* The stream will tell this as well, when it is no news any more. */
 static void take_past_line(struct event_stream *stream, const char *line, size_t length)
 {
 	_cleanup_(engine_event_finish) struct engine_event event = {};
 
-	if (read_event(stream, line, length, &event) == 0 && event.kind != EVENT_OTHER)
-		stream->handler.event(stream->userdata, &event);
+	if (read_event(stream, line, length, &event) < 0 || event.kind == EVENT_OTHER)
+		return;
+	past_events_add(&stream->past, &event);
+	stream->handler.event(stream->userdata, &event);
 }
 
 static void on_past_data(void *userdata, const char *data, size_t size)
@@ -365,6 +370,7 @@ static void on_connected(void *userdata, struct engine_answer *answer)
 static void connect_engine(struct event_stream *stream)
 {
 	close_stream(stream);
+	past_events_finish(&stream->past);
 	stream->state = STREAM_CONNECTING;
 	stream->connect = engine_connect(stream->engine, on_connected, stream);
 }
@@ -414,6 +420,7 @@ void event_stream_destroy(struct event_stream *stream)
 	event_stream_stop(stream);
 	event_free(stream->timer);
 	lines_finish(&stream->lines);
+	past_events_finish(&stream->past);
 	free(stream->told);
 	free(stream->failed);
 	free(stream);

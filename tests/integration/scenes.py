@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import faults
 from cache import Cache
 from daemon import Daemon
 from engines import Engine
@@ -167,6 +169,16 @@ def wait_event(daemon: Daemon, action: str) -> None:
         metrics = Metrics(daemon.control.call("GET", "/metrics").body.decode())
         return metrics.count("dockergcd_events_total", action=action) > 0
     daemon.wait(is_read, f"the event {action}")
+
+
+def lose_stream(daemon: Daemon, scripted: ScriptedEngine) -> threading.Event:
+    """The stream ends, and the one that is opened after it brings nothing until this is set."""
+    end = threading.Event()
+    opened = len(scripted.requests("GET", "/events"))
+    scripted.script("GET", "/events", faults.hang(end), times=1)
+    scripted.log.close()
+    daemon.wait(lambda: len(scripted.requests("GET", "/events")) > opened, "the reconnect")
+    return end
 
 
 def tells_beginnings(engine: Engine) -> bool:

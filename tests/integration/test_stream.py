@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from daemon import Daemon
 from engines import Engine
 from images import image
 from scenes import (
-    Pulled, came, loaded, offered, present, pulled, silent, used, wait_event,
+    Pulled, came, loaded, lose_stream, offered, present, pulled, silent, used, wait_event,
 )
 from scripted_engine import ScriptedEngine
 
@@ -60,16 +61,6 @@ def test_b11_reconnects_from_the_last_event_and_lists_nothing(daemon: MakeDaemon
     watching.wait_cache(lambda cache: cache.last_used(image.id) == later, "an event thereafter")
     assert not scripted.requests("GET", "/images/json")
     assert not scripted.requests("GET", "/system/df")
-
-
-def lose_stream(daemon: Daemon, scripted: ScriptedEngine) -> threading.Event:
-    """The stream ends, and the one that is opened after it brings nothing until this is set."""
-    end = threading.Event()
-    opened = len(scripted.requests("GET", "/events"))
-    scripted.script("GET", "/events", faults.hang(end), times=1)
-    scripted.log.close()
-    daemon.wait(lambda: len(scripted.requests("GET", "/events")) > opened, "the reconnect")
-    return end
 
 
 Gap = tuple[Daemon, Pulled, Pulled, threading.Event]
@@ -199,6 +190,34 @@ def test_b11_after_a_gap_it_lists(daemon: MakeDaemon, scripted: ScriptedEngine) 
         scripted.log.publish("image", "tag", image.id, {"name": image.reference})
     gate.remove()
     watching.wait_cache(lambda cache: missed.id in cache.ids, "what was missed", within=40)
+
+
+def test_b12_what_was_told_as_the_past_is_no_news_when_the_stream_tells_it(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """A name was given twice while nobody watched; the stream comes to that after the list."""
+    first, second = loaded(scripted, "first:1"), loaded(scripted, "second:1")
+    daemon = watch(scripted)
+    daemon.stop()
+    begin = time.time_ns()
+    for each in first, second:
+        scripted.client.tag(each.id, "name:1")
+    told = scripted.client.events(begin)
+
+    def late(exchange: Any) -> None:
+        if "until" not in exchange.request.query:
+            del exchange.request.query["since"]
+        exchange.wire.send(exchange.handle())
+
+    scripted.script("GET", "/events", late)
+    daemon.start().wait_watching()
+    names = ["docker.io/library/name:1", "docker.io/library/second:1"]
+    for each in told:
+        scripted.log.replay(each)
+        daemon.fence()
+        assert sorted(daemon.control.image(second.id)["references"]) == names
+    scripted.client.tag(first.id, "name:1")
+    daemon.fence()
+    assert daemon.control.image(second.id)["references"] == names[1:]
 
 
 def test_b11_a_container_that_goes_in_a_gap_is_gone(daemon: MakeDaemon,

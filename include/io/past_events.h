@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What an engine told when it was asked for the past. The stream that is opened after that tells it
+ * once more, in the same order, except what the engine has forgotten since and with what came
+ * since: who has a name by then is not who was given it back then.
+ */
+
+#include "codec/event_json.h"
+#include "core/base.h"
+
+struct past_event {
+	nsec_t time;
+	unsigned what; /* a hash of what happened, and to whom */
+};
+
+struct past_events {
+	struct past_event *items;
+	size_t count, allocated;
+	size_t next; /* those before it have been told again */
+};
+
+/* One that was told. */
+void past_events_add(struct past_events *past, const struct engine_event *event);
+
+/* The stream begins. */
+void past_events_rewind(struct past_events *past);
+
+/* Whether what the stream tells now was told, and not yet again. */
+bool past_events_tell_again(struct past_events *past, const struct engine_event *event);
+
+void past_events_finish(struct past_events *past);
