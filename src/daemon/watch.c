@@ -168,6 +168,9 @@ void watch_set_live(struct watch *watch, bool live)
 		comparison_forget(&watch->comparison);
 		inquiry_take_back(&watch->inquiry);
 	}
+	/* The ledger knows of the gap now, and did not when this was told of it. */
+	if (live && watch->loaded)
+		kept_events_apply(&watch->unsettled, &watch->apply, OF_ANYTHING, OF_ANYTHING);
 	/* What began before that came perhaps after the list. */
 	if (live && engine_tells_beginnings(watch->engine))
 		late_expect(&watch->late);
@@ -266,10 +269,10 @@ static bool is_listing_containers(const struct watch *watch)
 	return watch->containers || reconcile_is_listing(watch->reconcile);
 }
 
-/* Whether an answer that is under way may be older than this event. */
+/* Whether it must be applied again: an answer may be older, the ledger not know of the gap. */
 static bool is_unsettled(const struct watch *watch, const struct engine_event *event)
 {
-	if (!watch->loaded || inquiry_is_asking(&watch->inquiry))
+	if (!watch->loaded || !watch->live || inquiry_is_asking(&watch->inquiry))
 		return true;
 	return event_subject(event) == OF_CONTAINERS ? is_listing_containers(watch)
 						     : reconcile_is_listing(watch->reconcile);

@@ -21,7 +21,7 @@ import faults
 from cache import Cache, parse_time
 from daemon import Daemon
 from engines import Engine
-from scenes import present, pulled, wait_until
+from scenes import lose_stream, present, pulled, wait_until
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -154,6 +154,15 @@ def test_b4_a_use_after_it_is_a_use_by_the_new_clock(
     assert -2 * SECOND < watched < 20 * SECOND
 
 
+def through_the_gap(made: Daemon, scripted: ScriptedEngine, end: threading.Event) -> Cache:
+    """What it has written down when the stream is there again."""
+    end.set()
+    made.wait(lambda: scripted.log.listeners, "the stream")
+    wait_until(time.monotonic() + 1.5, made)  # whether its last event comes back
+    made.fence()
+    return made.stop()
+
+
 @changes
 def test_b11_b12_a_use_while_the_stream_was_broken_and_the_clock_was_set(
         daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
@@ -163,18 +172,29 @@ def test_b11_b12_a_use_while_the_stream_was_broken_and_the_clock_was_set(
     image = pulled(scripted, "app")
     use(scripted, image.id)
     made.fence()
-    release = threading.Event()
-    scripted.forget_requests()
-    scripted.script("GET", "/events", faults.hang(release), times=1)
-    scripted.log.close()
-    made.wait(lambda: scripted.requests("GET", "/events"), "the next stream")
+    end = lose_stream(made, scripted)
     change(clocks)
     when = use(scripted, image.id)
-    release.set()
-    made.wait(lambda: scripted.log.listeners, "the stream")
-    wait_until(time.monotonic() + 1.5, made)  # whether its last event comes back
+    assert through_the_gap(made, scripted, end).last_used(image.id) >= when
+
+
+@changes
+@pytest.mark.parametrize("failures", [0, 1], ids=["listed", "list-fails"])
+def test_b11_b12_a_container_that_went_while_the_stream_was_broken_and_the_clock_was_set(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
+        change: Callable[[Clocks], None], failures: int) -> None:
+    made = watching(daemon, scripted, clocks, WEEKS)
+    image = pulled(scripted, "app")
+    container = scripted.client.create(image.reference)
     made.fence()
-    assert made.stop().last_used(image.id) >= when
+    end = lose_stream(made, scripted)
+    scripted.log.forget()
+    change(clocks)
+    when = clocks.now()
+    scripted.client.remove_container(container)
+    scripted.script("GET", "/images/json", faults.reply(500, {"message": "not now"}),
+                    times=failures)
+    assert through_the_gap(made, scripted, end).last_used(image.id) >= when
 
 
 @changes
