@@ -3,8 +3,8 @@
 
 /*
  * What an engine told when it was asked for the past. The stream that is opened after that tells it
- * once more, in the same order, except what the engine has forgotten since and with what came
- * since: who has a name by then is not who was given it back then.
+ * once more, in the same order, less what the engine has forgotten by then. Who has a name now is
+ * not who was given it back then.
  */
 
 #include "codec/event_json.h"
@@ -27,7 +27,10 @@ void past_events_add(struct past_events *past, const struct engine_event *event)
 /* The stream begins. */
 void past_events_rewind(struct past_events *past);
 
-/* Whether what the stream tells now was told, and not yet again. */
+/*
+ * Whether what the stream tells now is the next of them. If it is none, all that follows is taken
+ * for news: with a clock that was set back, what was not of the past comes among it.
+ */
 bool past_events_tell_again(struct past_events *past, const struct engine_event *event);
 
 void past_events_finish(struct past_events *past);

@@ -29,6 +29,7 @@ struct watch {
 	bool missed; /* events, and no list has been asked for since */
 	bool reconcile_again; /* once more when it is through */
 	bool removing; /* see watch_set_removing() */
+	bool missed_in_removal; /* events, which may have brought again what it removed */
 	bool live; /* see watch_set_live() */
 	struct kept_events unsettled; /* until the answers that they came before */
 	struct kept_events during_removal; /* the same, for a removal's answers */
@@ -108,7 +109,7 @@ void watch_pause(struct watch *watch)
 	engine_cancel(TAKE_PTR(watch->containers));
 	kept_events_drop(&watch->during_removal); /* they were applied as they came */
 	watch->reconcile_again = watch->removing = watch->loaded = watch->complete = false;
-	watch->missed = false;
+	watch->missed = watch->missed_in_removal = false;
 }
 
 void watch_stop(struct watch *watch)
@@ -185,7 +186,9 @@ void watch_missed(struct watch *watch)
 	/* Lists that fail must not leave what was known in force. */
 	watch->complete = false;
 	watch->missed = true;
+	watch->missed_in_removal = watch->removing;
 	give_up_lists(watch);
+	kept_events_drop(&watch->during_removal); /* lists are newer, and there will be one more */
 	kept_events_doubt_names(&watch->unsettled);
 	questions_doubt_names(&watch->inquiry.waiting);
 	questions_doubt_names(&watch->late.names);
@@ -395,6 +398,10 @@ void watch_set_removing(struct watch *watch, bool removing)
 	for (size_t i = 0; i < events.count; i++)
 		watch_event(watch, &events.items[i]);
 	kept_events_drop(&events);
+	if (!removing && watch->missed_in_removal) {
+		watch->missed_in_removal = false;
+		on_doubt(watch, "events were missed during a removal");
+	}
 	ask_next(watch);
 }
 

@@ -32,7 +32,9 @@ from daemon import Daemon, Texts
 from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
-from scenes import SOAK, Pulled, loaded, offered, pulled, silent, used, wait_event
+from scenes import (
+    SOAK, Pulled, loaded, lose_stream, offered, pulled, silent, used, wait_event,
+)
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -424,6 +426,29 @@ def test_b3_a_container_by_a_name_that_was_loaded_after_it_was_given(
     release.set()
     daemon.fence()
     assert daemon.stop().last_used(holder.id) == when
+
+
+def test_b11_a_name_that_moved_in_a_gap_during_a_removal(watch: Watch,
+                                                         scripted: ScriptedEngine) -> None:
+    """It was given just before the gap; the list shows whose it is when the answer comes."""
+    daemon, app = unused_for_hours(watch, scripted)
+    mine, other = loaded(scripted, "mine:1"), loaded(scripted, "other:1")
+    arrived, release = threading.Event(), threading.Event()
+    scripted.script("DELETE", "*", held_back(AFTER, arrived, release), times=1)
+    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(arrived.is_set, "the removal")
+    scripted.client.tag("mine:1", "name:1")
+    wait_event(daemon, "tag")
+    end = lose_stream(daemon, scripted)
+    silent(scripted, lambda: scripted.client.tag("other:1", "name:1"))
+    scripted.log.forget()
+    scripted.forget_requests()
+    end.set()
+    daemon.wait(lambda: scripted.requests("GET", "/containers/json"), "the lists")
+    release.set()
+    check_settled(daemon, scripted, {mine.id: "loaded", other.id: "loaded"})
+    assert not scripted.client.has(app.id)
 
 
 # A new name, a child
