@@ -24,6 +24,7 @@ struct inquiry {
 	struct questions waiting;
 	struct question asked; /* its answer is under way */
 	struct engine_call *call;
+	uint64_t raised; /* questions, so far */
 };
 
 /* Engine and inventory stay the caller's. */
@@ -50,5 +51,8 @@ bool inquiry_is_asking(const struct inquiry *inquiry);
 bool inquiry_is_open(const struct inquiry *inquiry, bool only_uses);
 /* When the first event was that raised what is open; NSEC_MAX: there is none. */
 nsec_t inquiry_since(const struct inquiry *inquiry);
-/* See question_is_about(). */
+/*
+ * Whether an answer tells whose name this is now. *ret_id is the image that is known to have got
+ * it, NULL where only the engine knows. What was raised last knows best.
+ */
 bool inquiry_is_about(const struct inquiry *inquiry, const char *canonical, const char **ret_id);

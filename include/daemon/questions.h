@@ -25,6 +25,7 @@ struct question {
 	enum origin origin;
 	nsec_t when; /* of the event, of several the last one's; 0: no event raised it */
 	nsec_t first; /* of several, the first one's */
+	uint64_t raised; /* the larger, the later; of several, the last one's */
 };
 
 struct questions {
@@ -52,10 +53,8 @@ void questions_drop_tag(struct questions *questions, const struct question *late
 /* Events were missed: who has a name now is perhaps not who got it, or came with it. */
 void questions_doubt_names(struct questions *questions);
 
-/* Adds a question as the latest, merged with the same one that waits. Takes it over. */
+/* Adds a question, or merges it with the same one. Takes it over. */
 void questions_add(struct questions *questions, struct question *question);
-/* Puts the one that was taken back in its place, or merges it with the same one. Takes it over. */
-void questions_put_back(struct questions *questions, struct question *question);
 
 /* When the first of the events was that raised it; NSEC_MAX: no event did. */
 nsec_t question_since(const struct question *question);
@@ -67,13 +66,11 @@ bool questions_wait(const struct questions *questions, bool only_uses);
 /* Takes the oldest out, only_uses: the oldest that is a use. False if there is none. */
 bool questions_take(struct questions *questions, bool only_uses, struct question *ret);
 
-/*
- * Whether the answer tells whose name this is now. *ret_id is the image that is known to have got
- * it, NULL where only the engine knows.
- */
-bool question_is_about(const struct question *question, const char *canonical, const char **ret_id);
-bool questions_are_about(
-	const struct questions *questions, const char *canonical, const char **ret_id);
+/* Whether the answer tells whose name this is now. */
+bool question_is_about(const struct question *question, const char *canonical);
+/* The last one that was raised of those; NULL: there is none. */
+const struct question *questions_find_about(
+	const struct questions *questions, const char *canonical);
 
 /* Drops what was asked of an image that is no use of it: it is known to be gone. */
 void questions_drop_image(struct questions *questions, const char *id);

@@ -30,6 +30,7 @@ void inquiry_add(struct inquiry *inquiry, struct question *question)
 
 void inquiry_raise(struct inquiry *inquiry, struct question *question)
 {
+	question->raised = ++inquiry->raised;
 	question_drop_tag(&inquiry->asked, question);
 	questions_drop_tag(&inquiry->waiting, question);
 	inquiry_add(inquiry, question);
@@ -40,7 +41,7 @@ void inquiry_take_back(struct inquiry *inquiry)
 	if (!inquiry->call)
 		return;
 	engine_cancel(TAKE_PTR(inquiry->call));
-	questions_put_back(&inquiry->waiting, &inquiry->asked);
+	questions_add(&inquiry->waiting, &inquiry->asked);
 }
 
 static void on_answer(void *userdata, struct engine_answer *answer)
@@ -108,6 +109,13 @@ nsec_t inquiry_since(const struct inquiry *inquiry)
 
 bool inquiry_is_about(const struct inquiry *inquiry, const char *canonical, const char **ret_id)
 {
-	return questions_are_about(&inquiry->waiting, canonical, ret_id) ||
-		(inquiry->call && question_is_about(&inquiry->asked, canonical, ret_id));
+	const struct question *last = questions_find_about(&inquiry->waiting, canonical);
+
+	if (inquiry->call && question_is_about(&inquiry->asked, canonical) &&
+		!(last && last->raised > inquiry->asked.raised))
+		last = &inquiry->asked;
+	if (!last)
+		return false;
+	*ret_id = streq(last->text, canonical) ? last->name : NULL;
+	return true;
 }

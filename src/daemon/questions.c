@@ -53,6 +53,7 @@ void question_merge(struct question *question, struct question *again)
 	question->first = MIN(question_since(question), question_since(again));
 	question->is_use = question->is_use || again->is_use;
 	question->when = MAX(question->when, again->when);
+	question->raised = MAX(question->raised, again->raised);
 	if (!question->text)
 		question->text = TAKE_PTR(again->text);
 	if (again->has_origin && !question->has_origin) {
@@ -95,45 +96,22 @@ void questions_doubt_names(struct questions *questions)
 	}
 }
 
+void questions_add(struct questions *questions, struct question *question)
+{
+	for (size_t i = 0; i < questions->count; i++) {
+		if (question_equals(&questions->items[i], question)) {
+			question_merge(&questions->items[i], question);
+			return;
+		}
+	}
+	*array_push(questions) = TAKE_STRUCT(*question);
+}
+
 static void remove_at(struct questions *questions, size_t i)
 {
 	questions->count--;
 	memmove(&questions->items[i], &questions->items[i + 1],
 		(questions->count - i) * sizeof(*questions->items));
-}
-
-static struct question *find_same(const struct questions *questions, const struct question *other)
-{
-	for (size_t i = 0; i < questions->count; i++)
-		if (question_equals(&questions->items[i], other))
-			return &questions->items[i];
-	return NULL;
-}
-
-void questions_add(struct questions *questions, struct question *question)
-{
-	struct question *same = find_same(questions, question);
-
-	if (same) {
-		question_merge(same, question);
-		*question = *same;
-		remove_at(questions, (size_t)(same - questions->items));
-	}
-	*array_push(questions) = TAKE_STRUCT(*question);
-}
-
-void questions_put_back(struct questions *questions, struct question *question)
-{
-	struct question *same = find_same(questions, question);
-
-	if (same) {
-		question_merge(same, question);
-		return;
-	}
-	array_push(questions);
-	memmove(&questions->items[1], &questions->items[0],
-		(questions->count - 1) * sizeof(*questions->items));
-	questions->items[0] = TAKE_STRUCT(*question);
 }
 
 bool questions_wait(const struct questions *questions, bool only_uses)
@@ -156,27 +134,28 @@ bool questions_take(struct questions *questions, bool only_uses, struct question
 	return false;
 }
 
-bool question_is_about(const struct question *question, const char *canonical, const char **ret_id)
+bool question_is_about(const struct question *question, const char *canonical)
 {
-	bool is_tagged = streq(question->text, canonical);
 	/* A load tells no names: it may be any. */
 	bool is_loaded = question->has_origin && question->origin == ORIGIN_LOADED;
 
-	if (question->kind != QUESTION_IMAGE ||
-		!(is_tagged || is_loaded || streq(question->name, canonical)))
-		return false;
-	*ret_id = is_tagged ? question->name : NULL;
-	return true;
+	return question->kind == QUESTION_IMAGE &&
+		(is_loaded || streq(question->text, canonical) || streq(question->name, canonical));
 }
 
-/* The last one that was raised knows best. */
-bool questions_are_about(
-	const struct questions *questions, const char *canonical, const char **ret_id)
+const struct question *questions_find_about(
+	const struct questions *questions, const char *canonical)
 {
-	for (size_t i = questions->count; i > 0; i--)
-		if (question_is_about(&questions->items[i - 1], canonical, ret_id))
-			return true;
-	return false;
+	const struct question *last = NULL;
+
+	for (size_t i = 0; i < questions->count; i++) {
+		const struct question *question = &questions->items[i];
+
+		if (question_is_about(question, canonical) &&
+			(!last || question->raised > last->raised))
+			last = question;
+	}
+	return last;
 }
 
 void questions_drop_image(struct questions *questions, const char *id)

@@ -428,6 +428,26 @@ def test_b3_a_container_by_a_name_that_was_loaded_after_it_was_given(
     assert daemon.stop().last_used(holder.id) == when
 
 
+def test_b3_what_is_raised_again_and_again_is_asked_in_its_turn(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    app = pulled(scripted, "app")
+    scripted.client.tag(app.reference, "spare:1")
+    first, second = offered(scripted, "first"), offered(scripted, "second")
+    daemon = watch(scripted)
+    release = threading.Event()
+    scripted.script("GET", f"/images/{app.id}/json", faults.hang(release), times=1)
+    scripted.client.remove_image("spare:1")
+    daemon.wait(lambda: scripted.requests("GET", f"/images/{app.id}/json"), "the question")
+    for each in first, second, first:
+        scripted.client.pull(each.reference)
+    used(scripted, app.id)
+    wait_event(daemon, "destroy")
+    release.set()
+    daemon.fence()
+    asked = [each.path for each in scripted.requests("GET", "/images/*:1/json")]
+    assert asked[:2] == [f"/images/{each.reference}/json" for each in (first, second)]
+
+
 def test_b11_a_name_that_moved_in_a_gap_during_a_removal(watch: Watch,
                                                          scripted: ScriptedEngine) -> None:
     """It was given just before the gap; the list shows whose it is when the answer comes."""
