@@ -7,10 +7,21 @@
 
 /* Time */
 
+/* How long what was told has waited for an answer: as if nobody had watched since. */
+static nsec_t longest_wait(void)
+{
+	nsec_t since = world.awake;
+
+	for (size_t i = 0; i < world.things.count; i++)
+		if (at(i)->open_use > 0)
+			since = MIN(since, at(i)->open_use);
+	return world.awake - since;
+}
+
 void truth_disturbed(nsec_t slack)
 {
 	*array_push(&world.disturbances) = (struct disturbance){ world.awake,
-		slack + 2 * SECOND + 3 * world.scale.delay, world.asleep };
+		slack + longest_wait() + 2 * SECOND + 3 * world.scale.delay, world.asleep };
 }
 
 void truth_gap(nsec_t begin, nsec_t end)
