@@ -21,6 +21,8 @@ struct past_events {
 	size_t next; /* those before it have been told again */
 };
 
+void past_events_finish(struct past_events *past);
+
 /* One that was told. */
 void past_events_add(struct past_events *past, const struct engine_event *event);
 
@@ -32,5 +34,3 @@ void past_events_rewind(struct past_events *past);
  * for news: with a clock that was set back, what was not of the past comes among it.
  */
 bool past_events_tell_again(struct past_events *past, const struct engine_event *event);
-
-void past_events_finish(struct past_events *past);

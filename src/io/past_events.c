@@ -5,23 +5,12 @@
 
 #include "core/hash.h"
 
-static struct past_event describe(const struct engine_event *event)
+static unsigned describe(const struct engine_event *event)
 {
-	struct past_event described = { .time = event->time };
+	unsigned what;
 
-	HASH_VALUE(event->actor, strlen(event->actor), described.what);
-	described.what += event->kind;
-	return described;
-}
-
-void past_events_add(struct past_events *past, const struct engine_event *event)
-{
-	*array_push(past) = describe(event);
-}
-
-void past_events_rewind(struct past_events *past)
-{
-	past->next = 0;
+	HASH_VALUE(event->actor, strlen(event->actor), what);
+	return what + event->kind;
 }
 
 void past_events_finish(struct past_events *past)
@@ -30,19 +19,29 @@ void past_events_finish(struct past_events *past)
 	*past = (struct past_events){};
 }
 
-static bool is_at(const struct past_events *past, size_t i, const struct past_event *event)
+void past_events_add(struct past_events *past, const struct engine_event *event)
 {
-	return past->items[i].time == event->time && past->items[i].what == event->what;
+	*array_push(past) = (struct past_event){ event->time, describe(event) };
+}
+
+void past_events_rewind(struct past_events *past)
+{
+	past->next = 0;
+}
+
+static bool is_it(const struct past_event *told, const struct engine_event *event)
+{
+	return told->time == event->time && told->what == describe(event);
 }
 
 bool past_events_tell_again(struct past_events *past, const struct engine_event *event)
 {
-	const struct past_event described = describe(event);
 	size_t i = past->next;
 
-	while (past->next == 0 && i < past->count && !is_at(past, i, &described))
+	/* The oldest of them may be forgotten. */
+	while (past->next == 0 && i < past->count && !is_it(&past->items[i], event))
 		i++;
-	if (i < past->count && is_at(past, i, &described)) {
+	if (i < past->count && is_it(&past->items[i], event)) {
 		past->next = i + 1;
 		return true;
 	}
