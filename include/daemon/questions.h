@@ -25,7 +25,7 @@ struct question {
 	enum origin origin;
 	nsec_t when; /* of the event, of several the last one's; 0: no event raised it */
 	nsec_t first; /* of several, the first one's */
-	uint64_t raised; /* the larger, the later; of several, the last one's */
+	uint64_t raised; /* the larger, the later it told whose a name is */
 };
 
 struct questions {

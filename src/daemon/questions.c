@@ -53,7 +53,9 @@ void question_merge(struct question *question, struct question *again)
 	question->first = MIN(question_since(question), question_since(again));
 	question->is_use = question->is_use || again->is_use;
 	question->when = MAX(question->when, again->when);
-	question->raised = MAX(question->raised, again->raised);
+	/* What claims no name does not make an older claim a later one. */
+	if (again->text || again->has_origin || question_is_by_name(again))
+		question->raised = MAX(question->raised, again->raised);
 	if (!question->text)
 		question->text = TAKE_PTR(again->text);
 	if (again->has_origin && !question->has_origin) {

@@ -408,11 +408,13 @@ def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,
     assert daemon.stop().last_used(app.id) == when
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["given-once", "given-and-asked-again"])
 def test_b3_a_container_by_a_name_that_was_loaded_after_it_was_given(
-        watch: Watch, scripted: ScriptedEngine) -> None:
+        watch: Watch, scripted: ScriptedEngine, again: bool) -> None:
     """And before it as well: it is asked for once, and that was the last to get the name."""
     given = pulled(scripted, "given")
-    scripted.client.tag(given.reference, "spare:1")
+    for spare in "spare:1", "spare:2":
+        scripted.client.tag(given.reference, spare)
     daemon = watch(scripted)
     release = threading.Event()
     scripted.script("GET", f"/images/{given.id}/json", faults.hang(release), times=1)
@@ -421,6 +423,8 @@ def test_b3_a_container_by_a_name_that_was_loaded_after_it_was_given(
     holder = loaded(scripted, "name:1")
     scripted.client.tag(given.id, "name:1")
     scripted.client.load(holder.archive("name:1"))
+    if again:
+        scripted.client.remove_image("spare:2")
     when = used(scripted, "name:1")
     wait_event(daemon, "destroy")
     release.set()
