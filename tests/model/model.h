@@ -356,8 +356,9 @@ struct verdict truth_verdict(size_t thing, enum origin origin);
 /* told.c */
 
 void told_event(const struct happening *happening);
-/* asked: by which name, canonical, or ID. */
-void told_thing(const struct image_record *record, uint64_t change, const char *asked);
+/* asked: by which name, canonical, or ID. pulled: by that, told before it was asked; 0: not. */
+void told_thing(
+	const struct image_record *record, uint64_t change, const char *asked, nsec_t pulled);
 /* names: whose they were then. */
 void told_images(uint64_t change, const size_t names[static NAMES]);
 void told_containers(uint64_t change);

@@ -26,6 +26,7 @@ struct engine_call {
 	uint64_t images_change; /* of the first one */
 	size_t images_names[NAMES]; /* whose they were in it */
 	uint64_t change; /* the answer's */
+	nsec_t pulled; /* by that name, as far as was told when it was asked; 0: not */
 	struct engine_answer answer;
 	engine_fn fn; /* NULL: cancelled */
 	void *userdata;
@@ -281,7 +282,7 @@ struct image *__wrap_inventory_put_image(
 	struct inventory *inventory, const struct image_record *record)
 {
 	if (in_callback && in_callback->request == REQUEST_IMAGE)
-		told_thing(record, in_callback->change, in_callback->name);
+		told_thing(record, in_callback->change, in_callback->name, in_callback->pulled);
 	return __real_inventory_put_image(inventory, record);
 }
 
@@ -346,11 +347,13 @@ static struct engine_call *ask(
 	enum engine_request request, const char *name, engine_fn fn, void *userdata)
 {
 	struct engine_call *call = xcalloc(1, sizeof(*call));
+	size_t image_name = request == REQUEST_IMAGE ? docker_find_name(name) : NOBODY;
 
 	*call = (struct engine_call){
 		.due.happen = arrive,
 		.request = request,
 		.name = name ? xstrdup(name) : NULL,
+		.pulled = image_name == NOBODY ? 0 : world.name_asked[image_name],
 		.fn = fn,
 		.userdata = userdata,
 		.next = calls,

@@ -233,7 +233,8 @@ void told_event(const struct happening *happening)
 		thing->credited = world.awake;
 }
 
-void told_thing(const struct image_record *record, uint64_t change, const char *asked)
+void told_thing(
+	const struct image_record *record, uint64_t change, const char *asked, nsec_t pulled)
 {
 	size_t number = thing_of(record->id), name = docker_find_name(asked);
 	struct thing *thing = at(number);
@@ -241,8 +242,8 @@ void told_thing(const struct image_record *record, uint64_t change, const char *
 	note_digests(thing, change);
 	thing->named = thing->named || record->references.count > 0 || record->digests.count > 0;
 	/* It came after what was asked for, which is all that is known unless its event comes. */
-	if (name != NOBODY && world.name_asked[name] > 0 && !ledger_find(world.ledger, thing->id))
-		thing->used = MIN(thing->used, world.name_asked[name]);
+	if (pulled > 0 && !ledger_find(world.ledger, thing->id))
+		thing->used = MIN(thing->used, pulled);
 	/* What was used by that name may have been another one. */
 	if (name != NOBODY)
 		thing->credited = world.awake;

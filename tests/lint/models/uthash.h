@@ -22,6 +22,7 @@ void *hash_model_delete(void *hash, void *item, UT_hash_handle *hh);
 void *hash_model_find(const void *hash, const void *key);
 void *hash_model_next(const void *item);
 unsigned int hash_model_count(const void *hash);
+unsigned int hash_model_value(const void *key, size_t length);
 
 #define HASH_ADD_KEYPTR(hh, hash, key, length, item) \
 	((hash) = hash_model_add(hash, key, length, item, &(item)->hh))
@@ -31,6 +32,7 @@ unsigned int hash_model_count(const void *hash);
 #define HASH_FIND_STR(hash, key, item) ((item) = hash_model_find(hash, key))
 #define HASH_FIND(hh, hash, key, length, item) ((item) = hash_model_find(hash, key))
 #define HASH_COUNT(hash) (hash_model_count(hash))
+#define HASH_VALUE(key, length, value) ((value) = hash_model_value(key, length))
 #define HASH_ITER(hh, hash, item, next)                               \
 	for ((item) = (hash), (next) = hash_model_next(item); (item); \
 		(item) = (next), (next) = hash_model_next(item))
