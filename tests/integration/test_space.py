@@ -267,8 +267,12 @@ def test_b22_b33_a_socket_from_elsewhere(
     made.wait(lambda: message in made.status, "STATUS tells")
     made.configure({"gc": {"max_unused": "10ms"}})
     made.signal(signal.SIGHUP)
-    made.fence()  # by then all of them are unused for longer
-    made.wait(lambda: not any(present(scripted, *images)), "the age rule")
+
+    def are_gone() -> bool:
+        made.collect()
+        return not any(present(scripted, *images))
+
+    made.wait(are_gone, "the age rule")
     made.configure({"gc": {"min_free_space": "0", "max_total_size": "0"}})
     made.signal(signal.SIGHUP)
     made.wait(lambda: message not in made.status, "nothing to be told any more")
