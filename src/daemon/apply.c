@@ -126,10 +126,19 @@ static const struct image *find_parent(const struct apply *apply, const struct i
 	return image->parent ? inventory_find_image(apply->inventory, image->parent) : NULL;
 }
 
+/* A step that is none any more is an image like any other, unless it goes as well. */
+static void note_childless(const struct apply *apply, const struct image *parent)
+{
+	if (parent && !image_is_intermediate(parent) && !ledger_find(apply->ledger, parent->id))
+		ask_image(apply, parent->id, (struct question){});
+}
+
 void apply_image(const struct apply *apply, const struct question *question,
 	const struct image_record *record, nsec_t now)
 {
-	const struct image *image, *parent;
+	const struct image *image = inventory_find_image(apply->inventory, record->id), *parent;
+	/* One that is about to go may have lost it already (moby: image store's Delete). */
+	const struct image *former_parent = image ? find_parent(apply, image) : NULL;
 	struct image *loser;
 
 	for (size_t i = 0; i < record->references.count; i++) {
@@ -149,6 +158,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 	}
 	image = inventory_put_image(apply->inventory, record);
 	parent = find_parent(apply, image);
+	note_childless(apply, former_parent);
 	/* A step of a build that now has the next one on top is no image of its own any more. No
 	 * event tells of a step: what goes along with the image must be known before it goes.
 	 */
@@ -169,9 +179,7 @@ void apply_gone(const struct apply *apply, const char *id)
 
 	inventory_remove_image(apply->inventory, id);
 	ledger_remove(apply->ledger, id);
-	/* A step that is none any more is an image like any other, unless it goes as well. */
-	if (parent && !image_is_intermediate(parent) && !ledger_find(apply->ledger, parent->id))
-		ask_image(apply, parent->id, (struct question){});
+	note_childless(apply, parent);
 }
 
 static void ask_container(

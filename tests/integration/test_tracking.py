@@ -525,6 +525,20 @@ def test_b14_a_step_whose_child_goes_is_an_image_like_any_other(
     assert daemon.stop().ids == left
 
 
+def test_b14_a_step_whose_child_is_asked_for_as_it_goes(watch: Watch,
+                                                        scripted: ScriptedEngine) -> None:
+    """dockerd forgets its parent first: who asks between the untag and the delete is told none."""
+    daemon = watch(scripted)
+    built = scripted.client.build_classic("FROM scratch\nCOPY x /x\nLABEL a=1\n", {"x": b"x"},
+                                          "built:1")
+    daemon.fence()
+    going = scripted.client.inspect(built) | {"Parent": "", "RepoTags": []}
+    scripted.script("GET", f"/images/{built}/json", faults.reply(200, going), times=1)
+    scripted.client.remove_image("built:1", noprune=True)
+    daemon.fence()
+    assert daemon.stop().ids == scripted.client.image_ids(everything=True)
+
+
 @pytest.mark.needs("load-names")
 def test_b14_a_new_image_whose_event_the_engine_remembers(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
