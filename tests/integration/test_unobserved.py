@@ -288,6 +288,7 @@ def test_b12_max_unused_waits_for_watched_time_over_an_absence_of_the_engine(
     daemon = watch(restartable, BRIEF)
     image = pulled(restartable, "app")
     seen = time.monotonic()
+    daemon.fence()  # how it came must be known before there is nobody to be asked
     with without_engine(daemon, restartable, 9):
         watched = time.monotonic() - seen
     watch_it_go(daemon, restartable, image, watched + 1, 8)
