@@ -96,8 +96,9 @@ static void judge_steps(size_t number)
 		const struct thing *step = at(number);
 		struct verdict verdict = truth_verdict(number, ORIGIN_BUILT);
 
+		/* What has lost its name without a word is believed to end the walk. */
 		if (!step->present || docker_count_names(number) > 0 || step->digests ||
-			step->renamed > step->told)
+			step->renamed > step->told || step->silent)
 			return;
 		if (step->labelled)
 			fail("kept", "%s goes along", step->id);
