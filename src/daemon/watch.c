@@ -272,7 +272,7 @@ static bool is_listing_containers(const struct watch *watch)
 	return watch->containers || reconcile_is_listing(watch->reconcile);
 }
 
-/* Whether it must be applied again: an answer may be older, the ledger not know of the gap. */
+/* Whether to apply it again: an answer may be older, or the ledger not know of the gap yet. */
 static bool is_unsettled(const struct watch *watch, const struct engine_event *event)
 {
 	if (!watch->loaded || !watch->live || inquiry_is_asking(&watch->inquiry))
