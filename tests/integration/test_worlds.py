@@ -204,9 +204,9 @@ class World:
     def judge(self, passage: faults.Passage) -> bool:
         """A removal is on its way."""
         name = unquote(passage.request.partition("/images/")[2].partition("?")[0])
-        with self.lock:
+        with self.lock, contextlib.suppress(EngineError):  # unless it has just gone
             now = time.monotonic()
-            image_id = self.client.image_id(name) if self.client.has(name) else ""
+            image_id = self.client.image_id(name)
             known = self.truth.get(image_id)
             if known:
                 self.removals += 1
