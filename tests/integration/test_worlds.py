@@ -8,6 +8,7 @@ the cache file must know what the engine has. 5,000 operations with DOCKERGCD_SO
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import secrets
@@ -185,9 +186,17 @@ class World:
     def do_engine(self, what: str) -> None:
         with self.lock:
             if what == "stops" and self.client.ping():
+                self._forget_events()
                 self.engine.stop()
             elif what == "starts" and not self.client.ping():
                 self.engine.start()
+
+    def _forget_events(self) -> None:
+        """An engine that stops tells nobody any more what has not been read by then."""
+        now = time.monotonic()
+        for known in self.truth.values():
+            if now - known.used < SEEN_WITHIN:
+                known.used, known.used_ns = -math.inf, 0
 
     def do_daemon(self, *_words: str) -> None:
         self.daemon.stop()
