@@ -275,7 +275,9 @@ static bool is_listing_containers(const struct watch *watch)
 /* Whether to apply it again: an answer may be older, or the ledger not know of the gap yet. */
 static bool is_unsettled(const struct watch *watch, const struct engine_event *event)
 {
-	if (!watch->loaded || !watch->live || inquiry_is_asking(&watch->inquiry))
+	bool is_past = watch->missed && !watch->live;
+
+	if (!watch->loaded || is_past || inquiry_is_asking(&watch->inquiry))
 		return true;
 	return event_subject(event) == OF_CONTAINERS ? is_listing_containers(watch)
 						     : reconcile_is_listing(watch->reconcile);

@@ -475,6 +475,30 @@ def test_b11_a_name_that_moved_in_a_gap_during_a_removal(watch: Watch,
     assert not scripted.client.has(app.id)
 
 
+def test_b13_a_container_that_goes_after_a_removal_through_which_the_stream_was_cut(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """It came during the removal, whose answer came before the stream went on; no list follows."""
+    daemon, _app = unused_for_hours(watch, scripted)
+    other = loaded(scripted, "other:1")
+    arrived, release = threading.Event(), threading.Event()
+    scripted.script("DELETE", "*", held_back(AFTER, arrived, release), times=1)
+    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(arrived.is_set, "the removal")
+    container = scripted.client.create("other:1")
+    wait_event(daemon, "create")
+    end = lose_stream(daemon, scripted)
+    release.set()
+    daemon.wait_log("^info: removed ")
+    end.set()
+    daemon.wait_log("^debug: event stream resumed")
+    scripted.client.remove_container(container)
+    wait_event(daemon, "destroy")
+    loaded(scripted, "third:1")
+    daemon.wait_log("^info: new image third:1")
+    assert not daemon.control.image(other.id)["in_use"]
+
+
 # A new name, a child
 
 @moments
