@@ -62,15 +62,21 @@ static bool is_by_name(const struct engine_event *event)
 	return image_id_normalise(event->actor, &id) < 0;
 }
 
+void kept_events_drop_tags(struct kept_events *events)
+{
+	for (size_t i = 0; i < events->count; i++)
+		if (events->items[i].kind == EVENT_IMAGE_TAG)
+			*events->items[i].name = '\0';
+}
+
 void kept_events_doubt_names(struct kept_events *events)
 {
+	kept_events_drop_tags(events);
 	for (size_t i = 0; i < events->count; i++) {
 		struct engine_event *event = &events->items[i];
 
-		if (event->kind == EVENT_IMAGE_TAG)
-			*event->name = '\0';
 		/* A use of who has the name, and no more than that. */
-		else if (event->kind == EVENT_IMAGE_PULL && is_by_name(event))
+		if (event->kind == EVENT_IMAGE_PULL && is_by_name(event))
 			event->kind = EVENT_IMAGE_SAVE;
 	}
 }

@@ -509,6 +509,7 @@ void watch_reconcile(struct watch *watch)
 	/* The list answers what was asked, and is newer. */
 	inquiry_take_back(&watch->inquiry);
 	watch->missed = false;
+	kept_events_drop_tags(&watch->unsettled);
 	reconcile_start(watch->reconcile);
 }
 

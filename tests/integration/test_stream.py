@@ -220,6 +220,26 @@ def test_b12_what_was_told_as_the_past_is_no_news_when_the_stream_tells_it(
     assert daemon.control.image(second.id)["references"] == names[1:]
 
 
+def test_b11_a_name_that_was_given_in_a_gap_and_moved_on_before_the_list(
+        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    """The list is newer than what was told of the gap."""
+    watching = daemon(scripted).start().wait_watching()
+    first, second = loaded(scripted, "first:1"), loaded(scripted, "second:1")
+    watching.fence()
+    end = lose_stream(watching, scripted)
+    scripted.log.forget()
+    scripted.client.tag(first.id, "name:1")
+    listed = threading.Event()
+    scripted.forget_requests()
+    scripted.script("GET", "/images/json", faults.hang(listed), times=1)
+    end.set()
+    watching.wait(lambda: scripted.requests("GET", "/images/json"), "the list")
+    silent(scripted, lambda: scripted.client.tag(second.id, "name:1"))
+    listed.set()
+    watching.fence()
+    assert watching.control.image(first.id)["references"] == ["docker.io/library/first:1"]
+
+
 def test_b11_a_container_that_goes_in_a_gap_is_gone(daemon: MakeDaemon,
                                                     scripted: ScriptedEngine) -> None:
     """Though its event had come while an answer was awaited, and is kept for that."""
