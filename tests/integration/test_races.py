@@ -107,9 +107,9 @@ def held_back(moment: str, arrived: threading.Event, release: threading.Event) -
     return fault
 
 
-@contextlib.contextmanager
-def removal(daemon: Daemon, engine: ScriptedEngine, moment: str, number: int = 1) -> Iterator[None]:
-    """Has all removed that may go. Within, the DELETE of that number is held back."""
+def hold_removal(daemon: Daemon, engine: ScriptedEngine, moment: str,
+                 number: int = 1) -> threading.Event:
+    """Has all removed that may go. The DELETE of that number is held back until this is set."""
     arrived, release = threading.Event(), threading.Event()
     engine.forget_requests()
     if number > 1:
@@ -118,11 +118,27 @@ def removal(daemon: Daemon, engine: ScriptedEngine, moment: str, number: int = 1
     daemon.configure({"gc": {"max_total_size": "1"}})
     daemon.signal(signal.SIGHUP)
     daemon.wait(arrived.is_set, f"DELETE number {number}")
+    return release
+
+
+@contextlib.contextmanager
+def removal(daemon: Daemon, engine: ScriptedEngine, moment: str, number: int = 1) -> Iterator[None]:
+    """A removal that is held back for as long as this lasts, and until all events were read."""
+    release = hold_removal(daemon, engine, moment, number)
     try:
         yield
         read_everything(daemon, engine)
     finally:
         release.set()
+
+
+def hold_question(daemon: Daemon, engine: ScriptedEngine, app: Pulled) -> threading.Event:
+    """It loses its tag spare:1, and no answer comes about it before this is set: others wait."""
+    release, path = threading.Event(), f"/images/{app.id}/json"
+    engine.script("GET", path, faults.hang(release), times=1)
+    engine.client.remove_image("spare:1")
+    daemon.wait(lambda: engine.requests("GET", path), "the question")
+    return release
 
 
 def unused_for_hours(watch: Watch, engine: ScriptedEngine,
@@ -204,12 +220,7 @@ def test_b35_no_further_step_while_it_is_not_known_what_was_pulled(
     daemon, app = unused_for_hours(watch, scripted, "alias:1", "alias:2")
     asked, answer = threading.Event(), threading.Event()
     scripted.script("GET", "/images/*app:1/json", held_back(BEFORE, asked, answer), times=1)
-    arrived, release = threading.Event(), threading.Event()
-    scripted.forget_requests()
-    scripted.script("DELETE", "*", held_back(AFTER, arrived, release), times=1)
-    daemon.configure({"gc": {"max_total_size": "1"}})
-    daemon.signal(signal.SIGHUP)
-    daemon.wait(arrived.is_set, "the first step")
+    release = hold_removal(daemon, scripted, AFTER)
     scripted.client.pull(app.reference)
     daemon.wait(asked.is_set, "the question what was pulled")
     release.set()
@@ -416,10 +427,7 @@ def test_b3_a_container_by_a_name_that_was_loaded_after_it_was_given(
     for spare in "spare:1", "spare:2":
         scripted.client.tag(given.reference, spare)
     daemon = watch(scripted)
-    release = threading.Event()
-    scripted.script("GET", f"/images/{given.id}/json", faults.hang(release), times=1)
-    scripted.client.remove_image("spare:1")
-    daemon.wait(lambda: scripted.requests("GET", f"/images/{given.id}/json"), "the question")
+    release = hold_question(daemon, scripted, given)
     holder = loaded(scripted, "name:1")
     scripted.client.tag(given.id, "name:1")
     scripted.client.load(holder.archive("name:1"))
@@ -438,10 +446,7 @@ def test_b3_what_is_raised_again_and_again_is_asked_in_its_turn(
     scripted.client.tag(app.reference, "spare:1")
     first, second = offered(scripted, "first"), offered(scripted, "second")
     daemon = watch(scripted)
-    release = threading.Event()
-    scripted.script("GET", f"/images/{app.id}/json", faults.hang(release), times=1)
-    scripted.client.remove_image("spare:1")
-    daemon.wait(lambda: scripted.requests("GET", f"/images/{app.id}/json"), "the question")
+    release = hold_question(daemon, scripted, app)
     for each in first, second, first:
         scripted.client.pull(each.reference)
     used(scripted, app.id)
@@ -457,11 +462,7 @@ def test_b11_a_name_that_moved_in_a_gap_during_a_removal(watch: Watch,
     """It was given just before the gap; the list shows whose it is when the answer comes."""
     daemon, app = unused_for_hours(watch, scripted)
     mine, other = loaded(scripted, "mine:1"), loaded(scripted, "other:1")
-    arrived, release = threading.Event(), threading.Event()
-    scripted.script("DELETE", "*", held_back(AFTER, arrived, release), times=1)
-    daemon.configure({"gc": {"max_total_size": "1"}})
-    daemon.signal(signal.SIGHUP)
-    daemon.wait(arrived.is_set, "the removal")
+    release = hold_removal(daemon, scripted, AFTER)
     scripted.client.tag("mine:1", "name:1")
     wait_event(daemon, "tag")
     end = lose_stream(daemon, scripted)
@@ -480,11 +481,7 @@ def test_b13_a_container_that_goes_after_a_removal_through_which_the_stream_was_
     """It came during the removal, whose answer came before the stream went on; no list follows."""
     daemon, _app = unused_for_hours(watch, scripted)
     other = loaded(scripted, "other:1")
-    arrived, release = threading.Event(), threading.Event()
-    scripted.script("DELETE", "*", held_back(AFTER, arrived, release), times=1)
-    daemon.configure({"gc": {"max_total_size": "1"}})
-    daemon.signal(signal.SIGHUP)
-    daemon.wait(arrived.is_set, "the removal")
+    release = hold_removal(daemon, scripted, AFTER)
     container = scripted.client.create("other:1")
     wait_event(daemon, "create")
     end = lose_stream(daemon, scripted)

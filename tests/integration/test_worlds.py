@@ -80,6 +80,8 @@ class World:
         self.wrong: list[str] = []
         self.done: Counter[str] = Counter()
         self.removals = 0
+        self.unheard = -math.inf
+        """Since when there may be no stream, for a moment."""
 
     def do(self, words: list[str]) -> None:
         """What the engine refuses has not happened."""
@@ -181,6 +183,7 @@ class World:
             self.client.build_classic(dockerfile, {"x": self.chance.randbytes(1000)}, reference)
 
     def do_cut(self) -> None:
+        self.unheard = time.monotonic()
         self.relay.cut("GET */events?*")
 
     def do_engine(self, what: str) -> None:
@@ -190,17 +193,20 @@ class World:
                 self.engine.stop()
             elif what == "starts" and not self.client.ping():
                 self.engine.start()
+                self.unheard = time.monotonic()
 
     def _forget_events(self) -> None:
-        """An engine that stops tells nobody any more what has not been read by then."""
+        """What was told before a stream was there again, an engine that stops tells nobody."""
         now = time.monotonic()
         for known in self.truth.values():
-            if now - known.used < SEEN_WITHIN:
+            unheard = 0 <= known.used - self.unheard < SEEN_WITHIN
+            if unheard and now - known.used < SEEN_WITHIN:
                 known.used, known.used_ns = -math.inf, 0
 
     def do_daemon(self, *_words: str) -> None:
         self.daemon.stop()
         self.daemon.start()
+        self.unheard = time.monotonic()
 
     def do_reload(self) -> None:
         self.daemon.signal(signal.SIGHUP)
