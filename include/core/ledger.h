@@ -61,8 +61,8 @@ struct ledger {
 	nsec_t gap_end; /* the last such gap, for events replayed from within it */
 	nsec_t gap_length;
 	/*
-	 * When somebody began to watch after the clock was set back: events from before that come
-	 * with times by the clock as it was, and nobody knows what was watched since.
+	 * When it showed that the clock had been set back while nobody watched: events from before
+	 * that come with times by the clock as it was, and nobody knows what was watched since.
 	 */
 	nsec_t doubt_until;
 	struct ledger_entry *entries; /* uthash by ID */
@@ -138,7 +138,7 @@ nsec_t ledger_known_until(const struct ledger *ledger, const struct clocks *now)
 /*
  * While somebody watches: they have watched until now, but for the time that the machine slept.
  * What a clock that was set forward has skipped counts as unobserved, one that was set back takes
- * all times along. Not worth saving by itself. Else nothing.
+ * all times along, even if nobody watches. Not worth saving by itself.
  */
 void ledger_observe(struct ledger *ledger, const struct clocks *now);
 

@@ -256,19 +256,23 @@ static nsec_t clock_change(const struct ledger *ledger, const struct clocks *now
 	return change <= -NSEC_PER_SEC || change >= NSEC_PER_SEC ? change : 0;
 }
 
+/* A change for the worse while nobody watched; how long that was shows when somebody does. */
+static void take_back(struct ledger *ledger, nsec_t change, const struct clocks *now)
+{
+	if (change >= 0)
+		return;
+	move_times(ledger, change);
+	ledger->observed_until += change;
+	ledger->observed.real += change;
+	ledger->doubt_until = now->real;
+}
+
 void ledger_watch_begin(struct ledger *ledger, const struct clocks *now)
 {
 	if (ledger->observed_until > 0) {
-		nsec_t change = clock_change(ledger, now);
-
-		if (change < 0) {
-			move_times(ledger, change);
-			ledger->observed_until += change;
-		}
+		take_back(ledger, clock_change(ledger, now), now);
 		if (now->real > ledger->observed_until)
 			add_gap(ledger, now->real - ledger->observed_until, now->real);
-		if (change < 0)
-			ledger->doubt_until = now->real;
 	}
 	ledger->observed_until = now->real;
 	ledger->observed = *now;
@@ -301,8 +305,11 @@ void ledger_observe(struct ledger *ledger, const struct clocks *now)
 	const struct clocks *before = &ledger->observed;
 	nsec_t asleep, change;
 
-	if (!ledger->watched)
+	if (!ledger->watched) {
+		if (before->elapsed > 0)
+			take_back(ledger, clock_change(ledger, now), now);
 		return;
+	}
 	asleep = now->elapsed - before->elapsed - (now->awake - before->awake);
 	change = clock_change(ledger, now);
 	ledger->observed = *now;

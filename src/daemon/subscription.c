@@ -9,11 +9,11 @@ nsec_t subscription_since(const struct subscription *subscription, nsec_t told, 
 	struct clocks now = clock_read();
 	nsec_t known = ledger_known_until(ledger, &now);
 
-	/* The clock was set back: what came later can have an earlier time. */
-	if (known < ledger->observed_until)
-		return told > 0 ? MIN(told, known) : known;
-	/* Of a time in the future the engine would tell nothing that comes before it. */
-	return told > 0 && told <= engine_now ? told : known;
+	/*
+	 * Of a time in the future the engine would tell nothing that comes before it. And where the
+	 * clock was set back, what came later can have an earlier time.
+	 */
+	return told > 0 && told <= engine_now ? MIN(told, known) : known;
 }
 
 bool subscription_begin(struct subscription *subscription)
@@ -31,9 +31,14 @@ bool subscription_begin(struct subscription *subscription)
  */
 void subscription_count(struct subscription *subscription)
 {
-	if (subscription->begun.elapsed == 0)
+	struct clocks begun = subscription->begun, now = clock_read();
+
+	if (begun.elapsed == 0)
 		return;
-	ledger_watch_begin(subscription->ledger, &subscription->begun);
+	/* By the clock as it is now, if it was set back: what is listed now was not there before.
+	 */
+	begun.real = MIN(begun.real, now.real - (now.elapsed - begun.elapsed));
+	ledger_watch_begin(subscription->ledger, &begun);
 	subscription->begun = (struct clocks){};
 }
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import faults
 from cache import Cache
@@ -17,6 +17,8 @@ from engines import Engine
 from images import MB, Image, image
 from prometheus import Metrics
 from scripted_engine import ScriptedEngine
+
+T = TypeVar("T")
 
 SOAK = os.environ.get("DOCKERGCD_SOAK") == "1"
 """Whether there is time for what takes minutes: tests/soak."""
@@ -156,11 +158,17 @@ def came(cache: Cache, engine: Engine, image: Pulled | Image, since_ns: int,
     return last == told or (tells_beginnings(engine) and told < last < told + 5 * 10**9)
 
 
-def silent(engine: ScriptedEngine, change: Callable[[], Any]) -> None:
+def silent(engine: ScriptedEngine, change: Callable[[], T]) -> T:
     """A change that the engine keeps to itself."""
     publish, engine.model.emit = engine.model.emit, lambda *_arguments: None
-    change()
+    result = change()
     engine.model.emit = publish
+    return result
+
+
+def doubt(engine: ScriptedEngine) -> None:
+    """As podman 4 tells of a load: it makes us list anew."""
+    engine.log.publish("image", "load", "/tmp/some.tar", {"name": "/tmp/some.tar"})
 
 
 def wait_event(daemon: Daemon, action: str) -> None:
@@ -171,13 +179,16 @@ def wait_event(daemon: Daemon, action: str) -> None:
     daemon.wait(is_read, f"the event {action}")
 
 
-def lose_stream(daemon: Daemon, scripted: ScriptedEngine) -> threading.Event:
-    """The stream ends, and the one that is opened after it brings nothing until this is set."""
+def lose_stream(daemon: Daemon, scripted: ScriptedEngine,
+                path: str = "/events") -> threading.Event:
+    """The stream ends, and what asks PATH on the way to another is not answered until this is
+    set.
+    """
     end = threading.Event()
-    opened = len(scripted.requests("GET", "/events"))
-    scripted.script("GET", "/events", faults.hang(end), times=1)
+    asked = len(scripted.requests("GET", path))
+    scripted.script("GET", path, faults.hang(end), times=1)
     scripted.log.close()
-    daemon.wait(lambda: len(scripted.requests("GET", "/events")) > opened, "the reconnect")
+    daemon.wait(lambda: len(scripted.requests("GET", path)) > asked, "the reconnect")
     return end
 
 

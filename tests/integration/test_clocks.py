@@ -21,7 +21,7 @@ import faults
 from cache import Cache, parse_time
 from daemon import Daemon
 from engines import Engine
-from scenes import lose_stream, present, pulled, wait_until
+from scenes import doubt, lose_stream, present, pulled, silent, wait_until
 from scripted_engine import ScriptedEngine
 
 MakeDaemon = Callable[..., Daemon]
@@ -178,6 +178,26 @@ def test_b11_b12_a_use_while_the_stream_was_broken_and_the_clock_was_set(
     assert through_the_gap(made, scripted, end).last_used(image.id) >= when
 
 
+def test_b11_b12_a_use_by_a_clock_that_has_caught_up_with_what_it_was(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks) -> None:
+    """It is older than the last event, which was told before the clock was set back."""
+    made = watching(daemon, scripted, clocks, WEEKS)
+    image = pulled(scripted, "app")
+    told = use(scripted, image.id)
+    made.fence()
+    clocks.set(-3 * SECOND)
+    made.fence()
+    end, answer = lose_stream(made, scripted), threading.Event()
+    when = use(scripted, image.id)
+    assert when < told
+    scripted.forget_requests()
+    scripted.script("GET", "/_ping", faults.hang(answer), times=1)
+    end.set()
+    made.wait(lambda: scripted.requests("GET", "/_ping"), "a stream that does not go on")
+    made.wait(lambda: clocks.now() > told, "the time of the last event")
+    assert through_the_gap(made, scripted, answer).last_used(image.id) >= when
+
+
 @changes
 @pytest.mark.parametrize("failures", [0, 1], ids=["listed", "list-fails"])
 def test_b11_b12_a_container_that_went_while_the_stream_was_broken_and_the_clock_was_set(
@@ -195,6 +215,34 @@ def test_b11_b12_a_container_that_went_while_the_stream_was_broken_and_the_clock
     scripted.script("GET", "/images/json", faults.reply(500, {"message": "not now"}),
                     times=failures)
     assert through_the_gap(made, scripted, end).last_used(image.id) >= when
+
+
+@changes
+@pytest.mark.parametrize("first", [False, True], ids=["later", "first"])
+def test_b12_a_clock_set_while_a_list_was_under_way_and_the_stream_was_broken(
+        daemon: MakeDaemon, scripted: ScriptedEngine, clocks: Clocks,
+        change: Callable[[Clocks], None], first: bool) -> None:
+    """What the list shows for the first time was not there long before."""
+    made = watching(daemon, scripted, clocks, WEEKS)
+    release = threading.Event()
+    scripted.forget_requests()
+    if first:
+        made.stop()
+    scripted.script("GET", "/images/json", faults.hang(release), times=1)
+    if first:
+        made.start()
+    else:
+        doubt(scripted)
+    made.wait(lambda: scripted.requests("GET", "/images/json"), "the list")
+    image = silent(scripted, lambda: pulled(scripted, "app"))
+    # The first list is not made without what comes before a stream that was never heard of.
+    end = lose_stream(made, scripted, "/_ping" if first else "/events")
+    change(clocks)
+    release.set()
+    made.wait(lambda: made.control.call("GET", f"/v1/images/{image.id}").status == 200,
+              "what was listed")
+    cache = through_the_gap(made, scripted, end)
+    assert -2 * SECOND < clocks.now() - cache.last_used(image.id) < 20 * SECOND
 
 
 @changes

@@ -19,7 +19,7 @@ from daemon import Daemon
 from engines import Engine
 from images import image
 from real_engine import RealEngine
-from scenes import Pulled, loaded, present, pulled, silent, used, wait_until
+from scenes import Pulled, doubt, loaded, present, pulled, silent, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -175,15 +175,11 @@ def test_b18_doubts_that_come_during_a_list_lose_nothing(watch: Watch,
     release = threading.Event()
     scripted.script("GET", "/images/json", faults.hang(release), times=1)
     scripted.forget_requests()
-
-    def doubt() -> None:
-        scripted.log.publish("image", "load", "/tmp/a.tar", {"name": "/tmp/a.tar"})
-
-    doubt()
+    doubt(scripted)
     daemon.wait(lambda: scripted.requests("GET", "/images/json"), "a list")
     app = pulled(scripted, "app")
-    doubt()
-    doubt()
+    doubt(scripted)
+    doubt(scripted)
     scripted.flush()
     release.set()
     daemon.wait(lambda: len(scripted.requests("GET", "/images/json")) == 2, "a second list")

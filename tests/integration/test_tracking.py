@@ -16,7 +16,7 @@ from daemon import Daemon
 from engine_events import make_event
 from engines import Engine
 from images import MB
-from scenes import came, event_time, limit_for, loaded, offered, present, pulled, used
+from scenes import came, doubt, event_time, limit_for, loaded, offered, present, pulled, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -570,11 +570,6 @@ def test_b18_what_is_gone_leaves_the_cache_file(watch: Watch, engine: Engine) ->
     engine.client.remove_image(image.reference)
     daemon.fence()
     assert daemon.stop().ids == set()
-
-
-def doubt(engine: ScriptedEngine) -> None:
-    """As podman 4 tells of a load: it makes us list anew."""
-    engine.log.publish("image", "load", "/tmp/some.tar", {"name": "/tmp/some.tar"})
 
 
 def op_loads(engine: ScriptedEngine) -> None:

@@ -360,6 +360,28 @@ static void test_b12_a_clock_set_back_during_sleep(void **state)
 	assert_nsec_equal(unused(w, entry), 0);
 }
 
+/* A list that was asked for before shows an image meanwhile. */
+static void test_b12_what_comes_after_a_clock_was_set_back_while_nobody_watched(void **state)
+{
+	struct world *w = *state;
+	struct ledger_entry *before = add(w, "x"), *meanwhile;
+
+	start_clocks(w);
+	pass(w, HOUR, HOUR, HOUR);
+	ledger_watch_end(&w->ledger);
+	pass(w, MINUTE - DAY, MINUTE, MINUTE);
+	meanwhile = add(w, "y");
+	assert_nsec_equal(w->now - before->last_used, HOUR + MINUTE);
+	assert_nsec_equal(ledger_known_until(&w->ledger, &w->clocks), w->now - MINUTE);
+	w->now += MINUTE, w->clocks.real += MINUTE, w->clocks.elapsed += MINUTE;
+	w->clocks.awake += MINUTE;
+	ledger_watch_begin(&w->ledger, &w->clocks);
+	assert_nsec_equal(meanwhile->last_used, w->now - MINUTE);
+	assert_int_equal(w->ledger.unobserved, 2 * 60);
+	assert_nsec_equal(unused(w, before), HOUR);
+	assert_nsec_equal(unused(w, meanwhile), 0);
+}
+
 static void test_b12_what_comes_again_after_a_clock_was_set_back_never_ages(void **state)
 {
 	struct world *w = *state;
@@ -491,6 +513,7 @@ int main(void)
 		time_test(test_b12_a_disciplined_clock_is_no_gap),
 		time_test(test_b12_a_clock_set_back_while_nobody_watched),
 		time_test(test_b12_a_clock_set_back_during_sleep),
+		time_test(test_b12_what_comes_after_a_clock_was_set_back_while_nobody_watched),
 		time_test(test_b12_what_comes_again_after_a_clock_was_set_back_never_ages),
 		time_test(test_watched_since_a_point_in_time),
 		time_test(test_b9_adopted_images_keep_their_times_and_their_order),
