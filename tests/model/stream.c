@@ -146,6 +146,16 @@ static void note_stream(void)
 		truth_disturbed(world.awake - broken_since);
 }
 
+/* As moby looks: from the last one back to the first that is too old, and no further. */
+static size_t find_since(nsec_t since)
+{
+	size_t next = world.ring.count;
+
+	while (next > world.forgotten && world.ring.items[next - 1].time >= since)
+		next--;
+	return next;
+}
+
 static void open_stream(struct due *due)
 {
 	struct http_call *call = (struct http_call *)due;
@@ -157,9 +167,7 @@ static void open_stream(struct due *due)
 	}
 	call->open = true;
 	call->listed = world.listed;
-	call->next = world.forgotten;
-	while (call->next < world.ring.count && world.ring.items[call->next].time < call->since)
-		call->next++;
+	call->next = find_since(call->since);
 	trace(call->until ? "the past is told" : "the stream is open");
 	if (!call->until)
 		note_stream();
