@@ -36,7 +36,10 @@ void kept_events_add(struct kept_events *events, const struct engine_event *even
 void kept_events_apply(struct kept_events *events, const struct apply *apply,
 	enum event_subject subjects, enum event_subject keep);
 
-/* A list is asked for: it shows whose tags are, by then perhaps another one's. */
+/*
+ * A list is asked for: it shows whose tags are, by then perhaps another one's. Who was given a name
+ * after it was pulled did not come with it.
+ */
 void kept_events_drop_tags(struct kept_events *events);
 
 /* Later events were missed: who has a name now is perhaps not who was given it, or came with it. */

@@ -62,11 +62,36 @@ static bool is_by_name(const struct engine_event *event)
 	return image_id_normalise(event->actor, &id) < 0;
 }
 
+static bool is_of_name_in(const struct engine_event *event, const struct strings *names)
+{
+	_cleanup_free_ char *name = NULL;
+
+	return is_by_name(event) && reference_canonicalise(event->actor, &name) == 0 &&
+		strings_contain(names, name);
+}
+
+/* A use of who has the name, and no more than that. */
+static void doubt_pull(struct engine_event *event)
+{
+	event->kind = EVENT_IMAGE_SAVE;
+}
+
 void kept_events_drop_tags(struct kept_events *events)
 {
-	for (size_t i = 0; i < events->count; i++)
-		if (events->items[i].kind == EVENT_IMAGE_TAG)
-			*events->items[i].name = '\0';
+	_cleanup_strings_ struct strings given = {};
+
+	for (size_t i = events->count; i > 0; i--) {
+		struct engine_event *event = &events->items[i - 1];
+		char *name;
+
+		if (event->kind == EVENT_IMAGE_TAG) {
+			if (reference_canonicalise(event->name, &name) == 0)
+				strings_take(&given, name);
+			*event->name = '\0';
+		} else if (event->kind == EVENT_IMAGE_PULL && is_of_name_in(event, &given)) {
+			doubt_pull(event);
+		}
+	}
 }
 
 void kept_events_doubt_names(struct kept_events *events)
@@ -75,9 +100,8 @@ void kept_events_doubt_names(struct kept_events *events)
 	for (size_t i = 0; i < events->count; i++) {
 		struct engine_event *event = &events->items[i];
 
-		/* A use of who has the name, and no more than that. */
 		if (event->kind == EVENT_IMAGE_PULL && is_by_name(event))
-			event->kind = EVENT_IMAGE_SAVE;
+			doubt_pull(event);
 	}
 }
 

@@ -240,6 +240,24 @@ def test_b11_a_name_that_was_given_in_a_gap_and_moved_on_before_the_list(
     assert watching.control.image(first.id)["references"] == ["docker.io/library/first:1"]
 
 
+def test_b11_what_was_pulled_in_a_gap_and_built_over_was_built(
+        daemon: MakeDaemon, scripted: ScriptedEngine) -> None:
+    """The past tells both; who has the name in the list did not come with it."""
+    scripted.script("GET", "/info", faults.in_containerd(scripted))
+    watching = daemon(scripted).start().wait_watching()
+    app = pulled(scripted, "app")
+    watching.fence()
+    end = lose_stream(watching, scripted)
+    scripted.log.forget()
+    scripted.client.pull(app.reference)
+    built = scripted.client.build_classic("FROM scratch\nCOPY x /x\n", {"x": b"x"},
+                                          app.reference)
+    end.set()
+    watching.wait(lambda: scripted.log.listeners, "the stream")
+    watching.fence()
+    assert watching.stop().origin(built) == "built"
+
+
 def test_b11_a_container_that_goes_in_a_gap_is_gone(daemon: MakeDaemon,
                                                     scripted: ScriptedEngine) -> None:
     """Though its event had come while an answer was awaited, and is kept for that."""
