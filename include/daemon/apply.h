@@ -32,6 +32,7 @@ struct apply {
 	const struct policy *policy;
 	bool digests_prove_pull; /* see engine_has_graph_driver() */
 	bool runs_tell_pulls; /* see engine_tells_pulls_of_runs() */
+	nsec_t answered; /* events from before that may know names otherwise than we do; 0: none */
 	nsec_t unnamed_load; /* by podman 4: since then any new image may be what was loaded; 0:
 	                        none */
 	struct apply_handler handler;

@@ -287,13 +287,21 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 		note_image(apply, image, question, now);
 }
 
+/* Whether what was typed may have meant another image than by what is known now. */
+static bool is_older_than_answers(
+	const struct apply *apply, const struct engine_event *event, nsec_t now)
+{
+	/* Unless the clock was set back since. */
+	return event->time <= apply->answered && apply->answered <= now;
+}
+
 /* The image that a container we have not heard of holds, if the event leaves no doubt. */
 static char *find_container_image(
 	const struct apply *apply, const struct engine_event *event, nsec_t now)
 {
 	_cleanup_free_ char *canonical = NULL;
 	const struct image *image;
-	const char *awaited;
+	const char *awaited = NULL;
 	char *id;
 
 	if (image_id_normalise(event->image, &id) == 0)
@@ -305,7 +313,9 @@ static char *find_container_image(
 		: NULL;
 	if (!image)
 		image = inventory_resolve(apply->inventory, event->image);
-	if (!canonical || !apply->handler.is_awaited(apply->userdata, canonical, &awaited))
+	if (!canonical ||
+		(!apply->handler.is_awaited(apply->userdata, canonical, &awaited) &&
+			!is_older_than_answers(apply, event, now)))
 		return image ? xstrdup(image->id) : NULL;
 	if (awaited)
 		return xstrdup(awaited);

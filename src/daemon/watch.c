@@ -300,9 +300,11 @@ static void apply_again(struct watch *watch, enum event_subject subjects)
 
 static void on_image(struct watch *watch, struct question *question, struct engine_answer *answer)
 {
+	nsec_t now = observe_now(watch->apply.ledger);
+
 	if (answer->result == ENGINE_OK) {
-		apply_image(
-			&watch->apply, question, &answer->image, observe_now(watch->apply.ledger));
+		watch->apply.answered = now;
+		apply_image(&watch->apply, question, &answer->image, now);
 	} else if (answer->result == ENGINE_NOT_FOUND && !question_is_by_name(question)) {
 		watch_image_gone(watch, question->name);
 		/* A load tells no tags. */
@@ -461,6 +463,7 @@ static void on_listed(void *userdata)
 	find_new_images(watch, &arrivals);
 	watch->loaded = true;
 	watch->complete = false;
+	watch->apply.answered = now;
 	watch->apply.digests_prove_pull = engine_has_graph_driver(watch->engine);
 	watch->apply.runs_tell_pulls = engine_tells_pulls_of_runs(watch->engine);
 	watch->apply.inventory->counts_layers = engine_has_graph_driver(watch->engine);

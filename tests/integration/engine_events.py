@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import json
 import queue
@@ -99,6 +100,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._ring: collections.deque[Event] = collections.deque(maxlen=RING)
         self._subscriptions: list[Subscription] = []
+        self._held: list[Event] | None = None
         self._last_ns = 0
         self.clock: Callable[[], int] = time.time_ns
 
@@ -109,8 +111,22 @@ class EventLog:
             self._last_ns = now + (now == self._last_ns)
             event = make_event(kind, action, actor, attributes, self._last_ns)
             self._ring.append(event)
-            self._deliver(event)
+            if self._held is None:
+                self._deliver(event)
+            else:
+                self._held.append(event)
         return event
+
+    @contextlib.contextmanager
+    def late(self) -> Iterator[None]:
+        """What is published meanwhile comes to listeners at its end."""
+        with self._lock:
+            self._held = []
+        yield
+        with self._lock:
+            for event in self._held:
+                self._deliver(event)
+            self._held = None
 
     def replay(self, event: Event) -> None:
         """Sends an event as it is, whatever its time: engines repeat and reorder."""

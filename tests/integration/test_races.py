@@ -402,6 +402,34 @@ def test_b3_a_container_by_a_name_that_was_given_and_lost(watch: Watch,
     assert daemon.control.image(holder.id)["in_use"]
 
 
+def is_in_use(daemon: Daemon, image_id: str) -> bool:
+    """By what it knows; no image that it does not know is."""
+    answer = daemon.control.call("GET", f"/v1/images/{image_id}")
+    return answer.status == 200 and bool(daemon.control.image(image_id)["in_use"])
+
+
+@pytest.mark.parametrize("move", [move_by_pull, move_by_load, move_by_tag],
+                         ids=lambda move: move.__name__[8:])
+def test_b3_a_container_by_a_name_that_has_moved_on_before_its_event(
+        watch: Watch, scripted: ScriptedEngine, move: Callable[[Engine, str], str]) -> None:
+    """The answer about who had got the name meanwhile is newer than the event."""
+    former = pulled(scripted, "app")
+    daemon = watch(scripted)
+    answer = threading.Event()
+    scripted.forget_requests()
+    scripted.script("GET", "/images/*/json", faults.hang(answer), times=1)
+    holder = move(scripted, former.reference)
+    daemon.wait(lambda: scripted.requests("GET", "/images/*/json"), "the question")
+    with scripted.log.late():
+        scripted.client.create(former.reference)
+        last = move_by_build(scripted, former.reference)
+        answer.set()
+        daemon.wait_log("new image")
+    daemon.wait(lambda: is_in_use(daemon, holder), "the container's image")
+    daemon.fence()
+    assert [is_in_use(daemon, each) for each in (former.id, holder, last)] == [False, True, False]
+
+
 def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,
                                                              scripted: ScriptedEngine) -> None:
     """The answer that it is gone is older."""
