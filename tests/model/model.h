@@ -115,7 +115,6 @@ struct box {
 	uint64_t told;
 	bool known; /* the daemon has known which image it holds */
 	size_t former; /* whose it is by a name that had moved without a word, or NOBODY: as long */
-	bool ahead; /* it knew of a name that moved after this was created: until the next list */
 };
 
 /* An event of the engine's. */

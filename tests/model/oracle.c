@@ -150,8 +150,7 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 	for (size_t i = 0; i < world.boxes.count; i++) {
 		const struct box *box = &world.boxes.items[i];
 
-		if (box->state != BOX_GONE && box->thing == number && !box->ahead &&
-			box->told >= box->created)
+		if (box->state != BOX_GONE && box->thing == number && box->told >= box->created)
 			fail("in use", "%s by %s goes, and %s holds it", at(number)->id, name,
 				box->id);
 	}
@@ -249,14 +248,6 @@ static void check_entry(
 			(long long)unused, (long long)least);
 }
 
-static bool is_any_ahead(void)
-{
-	for (size_t i = 0; i < world.boxes.count; i++)
-		if (world.boxes.items[i].ahead && world.boxes.items[i].state != BOX_GONE)
-			return true;
-	return false;
-}
-
 static void check_thing(size_t number, nsec_t now)
 {
 	const struct thing *thing = at(number);
@@ -275,7 +266,7 @@ static void check_thing(size_t number, nsec_t now)
 	for (size_t i = 0; i < world.boxes.count; i++)
 		boxes += world.boxes.items[i].thing == number &&
 			world.boxes.items[i].state != BOX_GONE;
-	if (image->containers != boxes && !is_any_ahead())
+	if (image->containers != boxes)
 		fail("containers", "%s has %zu, by the inventory %u", thing->id, boxes,
 			image->containers);
 	if (!image->has_layers)

@@ -67,9 +67,7 @@ static size_t find_former(const struct box *box)
 	const struct image *image = inventory_resolve(world.inventory, box->text);
 	size_t number = image ? thing_of(image->id) : NOBODY;
 
-	return number != NOBODY && number != box->thing && (at(number)->silent || box->ahead)
-		? number
-		: NOBODY;
+	return number != NOBODY && number != box->thing && at(number)->silent ? number : NOBODY;
 }
 
 /* Whether what was typed means what it means by what the daemon knows. */
@@ -82,18 +80,6 @@ static bool is_certain(const struct happening *happening)
 
 	return name == NOBODY ||
 		(image && thing_of(image->id) == happening->thing && watch_is_settled(world.watch));
-}
-
-/* An answer was ahead of events: what was typed means another image by now. */
-static bool is_ahead(const struct happening *happening)
-{
-	size_t name = docker_find_familiar(world.boxes.items[happening->box].text);
-	const struct image *image = name == NOBODY
-		? NULL
-		: inventory_find_reference(world.inventory, docker_canonical(name));
-
-	return image && world.name_moved[name] > happening->change &&
-		thing_of(image->id) != happening->thing && thing_of(image->id) == world.names[name];
 }
 
 /* Whether the daemon knows which image the container holds. */
@@ -198,7 +184,6 @@ void told_event(const struct happening *happening)
 
 		box->told = happening->change;
 		if (happening->kind == EVENT_CONTAINER_CREATE) {
-			box->ahead = is_ahead(happening);
 			box->former = find_former(box);
 		}
 		if (box->former != NOBODY)
@@ -334,7 +319,6 @@ void told_containers(uint64_t change)
 		if (box->created <= change && (box->state != BOX_GONE || box->destroyed > change))
 			at(box->thing)->credited = world.awake;
 		box->told = MAX(box->told, change);
-		box->ahead = box->ahead && box->created > change;
 		box->former = box->created > change ? box->former : NOBODY;
 	}
 }
