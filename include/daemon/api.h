@@ -18,7 +18,7 @@ struct api_context {
 	const struct settings *settings;
 	const struct engine *engine;
 	const struct inventory *inventory;
-	const struct watch *watch;
+	struct watch *watch;
 	struct ledger *ledger;
 	struct cycle *cycle;
 	const struct removal_log *removals;
@@ -49,8 +49,11 @@ void api_destroy(struct api *api);
 struct control *api_create_control(struct api *api);
 struct control *api_create_metrics(struct api *api);
 
+/* Answers have come: who has the names that somebody said to forget is known now. */
+void api_settled(struct api *api);
+
 /* A collection has ended: those who wait for it get their answer. */
 void api_collected(struct api *api, const struct collection_record *record);
 
-/* No collection will come, for people why: nobody waits in vain. */
+/* No answers and no collection will come, for people why: nobody waits in vain. */
 void api_gone(struct api *api, const char *why);

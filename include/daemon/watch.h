@@ -79,6 +79,15 @@ bool watch_is_settled(const struct watch *watch);
 /* When the first event was that still waits for an answer; NSEC_MAX: none does. */
 nsec_t watch_open_since(const struct watch *watch);
 
+/*
+ * Asks the engine whose the name is now: an event that is still to come may have moved it. The
+ * answer is in inventory and ledger once the name is awaited no more. False if nobody has it or is
+ * about to get it, as far as is known.
+ */
+bool watch_ask_name(struct watch *watch, const char *canonical);
+/* *ret_id if it is known who is to get it. */
+bool watch_awaits_name(const struct watch *watch, const char *canonical, const char **ret_id);
+
 /* Whether there is a complete inventory. */
 bool watch_is_loaded(const struct watch *watch);
 

@@ -22,12 +22,23 @@ struct waiter {
 	unsigned collections; /* that have to end first: what was under way does not count */
 };
 
+/*
+ * Somebody has said to leave images alone, by names of which the engine is asked whose they are:
+ * who has them by now may not be who had them when its last event was read.
+ */
+struct forgetting {
+	struct control_call *call;
+	struct strings references, canonical; /* as they were written, and as they are compared */
+	enum tracking_result *results; /* so far */
+};
+
 struct api {
 	struct api_context context;
 	struct api_handler handler;
 	void *userdata;
 	struct event_base *base;
 	ARRAY(struct waiter) waiters;
+	ARRAY(struct forgetting) forgetting;
 };
 
 static struct control_status describe(const struct api *api)
@@ -156,19 +167,6 @@ static void get_history(void *userdata, struct control_call *call)
 	control_reply(call, STATUS_OK, json);
 }
 
-typedef enum tracking_result (*track_fn)(const struct api *api, const char *canonical);
-
-static enum tracking_result track(const struct api *api, const char *canonical)
-{
-	return tracking_track(&api->context.settings->policy, api->context.ledger,
-		api->context.inventory, canonical, observe_now(api->context.ledger));
-}
-
-static enum tracking_result forget(const struct api *api, const char *canonical)
-{
-	return tracking_forget(api->context.ledger, api->context.inventory, canonical);
-}
-
 /* All or none: first each of them has to be understood. */
 static int canonicalise(const struct strings *references, struct strings *ret, struct error *error)
 {
@@ -185,39 +183,122 @@ static int canonicalise(const struct strings *references, struct strings *ret, s
 	return 0;
 }
 
-static void post_references(struct api *api, struct control_call *call, track_fn fn)
+/* The references in the call's body. False if it has been answered. */
+static bool read_references(const struct api *api, struct control_call *call,
+	struct strings *references, struct strings *canonical)
 {
-	_cleanup_strings_ struct strings references = {}, canonical = {};
-	_cleanup_free_ enum tracking_result *results = NULL;
 	_cleanup_error_ struct error error = {};
-	_cleanup_free_ char *json = NULL;
 	const char *body;
 	size_t length;
 
 	if (!has_engine(api, call))
-		return;
+		return false;
 	body = control_body(call, &length);
-	if (decode_references(body, length, &references, &error) < 0 ||
-		canonicalise(&references, &canonical, &error) < 0) {
+	if (decode_references(body, length, references, &error) < 0 ||
+		canonicalise(references, canonical, &error) < 0) {
 		control_fail(call, STATUS_BAD_REQUEST, "%s", error.message);
-		return;
+		return false;
 	}
-	results = xcalloc(canonical.count, sizeof(*results));
-	for (size_t i = 0; i < canonical.count; i++)
-		results[i] = fn(api, canonical.items[i]);
-	json = encode_tracking(&references, results);
+	return true;
+}
+
+static void reply_tracking(struct control_call *call, const struct strings *references,
+	const enum tracking_result *results)
+{
+	_cleanup_free_ char *json = encode_tracking(references, results);
+
 	control_reply(call, STATUS_OK, json);
-	api->handler.changed(api->userdata);
 }
 
 static void post_track(void *userdata, struct control_call *call)
 {
-	post_references(userdata, call, track);
+	struct api *api = userdata;
+	const struct api_context *context = &api->context;
+	_cleanup_strings_ struct strings references = {}, canonical = {};
+	_cleanup_free_ enum tracking_result *results = NULL;
+
+	if (!read_references(api, call, &references, &canonical))
+		return;
+	results = xcalloc(canonical.count, sizeof(*results));
+	for (size_t i = 0; i < canonical.count; i++)
+		results[i] = tracking_track(&context->settings->policy, context->ledger,
+			context->inventory, canonical.items[i], observe_now(context->ledger));
+	reply_tracking(call, &references, results);
+	api->handler.changed(api->userdata);
+}
+
+/* Leaves those alone that have the names as far as is known. */
+static void forget(struct api *api, struct forgetting *forgetting)
+{
+	for (size_t i = 0; i < forgetting->canonical.count; i++) {
+		enum tracking_result result = tracking_forget(api->context.ledger,
+			api->context.inventory, forgetting->canonical.items[i]);
+
+		if (forgetting->results[i] != TRACKING_FORGOTTEN)
+			forgetting->results[i] = result;
+	}
+	api->handler.changed(api->userdata);
+}
+
+static void forgetting_finish(struct forgetting *forgetting)
+{
+	strings_finish(&forgetting->references);
+	strings_finish(&forgetting->canonical);
+	free(forgetting->results);
+}
+
+static void reply_forgetting(struct forgetting *forgetting)
+{
+	reply_tracking(forgetting->call, &forgetting->references, forgetting->results);
+	forgetting_finish(forgetting);
 }
 
 static void post_forget(void *userdata, struct control_call *call)
 {
-	post_references(userdata, call, forget);
+	struct api *api = userdata;
+	struct forgetting forgetting = { .call = call };
+	bool is_asked = false;
+
+	if (!read_references(api, call, &forgetting.references, &forgetting.canonical)) {
+		forgetting_finish(&forgetting);
+		return;
+	}
+	forgetting.results = xcalloc(forgetting.canonical.count, sizeof(*forgetting.results));
+	/* At once: a collection may be about to take them. */
+	forget(api, &forgetting);
+	for (size_t i = 0; i < forgetting.canonical.count; i++)
+		is_asked |= watch_ask_name(api->context.watch, forgetting.canonical.items[i]);
+	if (is_asked)
+		*array_push(&api->forgetting) = forgetting;
+	else
+		reply_forgetting(&forgetting);
+}
+
+static bool is_awaited(const struct api *api, const struct forgetting *forgetting)
+{
+	const char *id;
+
+	for (size_t i = 0; i < forgetting->canonical.count; i++)
+		if (watch_awaits_name(api->context.watch, forgetting->canonical.items[i], &id))
+			return true;
+	return false;
+}
+
+void api_settled(struct api *api)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < api->forgetting.count; i++) {
+		struct forgetting *forgetting = &api->forgetting.items[i];
+
+		if (is_awaited(api, forgetting)) {
+			api->forgetting.items[left++] = *forgetting;
+			continue;
+		}
+		forget(api, forgetting);
+		reply_forgetting(forgetting);
+	}
+	api->forgetting.count = left;
 }
 
 static void reply_pause(const struct api *api, struct control_call *call)
@@ -294,6 +375,9 @@ void api_destroy(struct api *api)
 {
 	if (!api)
 		return;
+	for (size_t i = 0; i < api->forgetting.count; i++)
+		forgetting_finish(&api->forgetting.items[i]);
+	free(api->forgetting.items);
 	free(api->waiters.items);
 	free(api);
 }
@@ -329,4 +413,7 @@ void api_gone(struct api *api, const char *why)
 	for (size_t i = 0; i < api->waiters.count; i++)
 		control_fail(api->waiters.items[i].call, STATUS_UNAVAILABLE, "%s", why);
 	api->waiters.count = 0;
+	for (size_t i = 0; i < api->forgetting.count; i++)
+		reply_forgetting(&api->forgetting.items[i]);
+	api->forgetting.count = 0;
 }

@@ -302,6 +302,7 @@ static void on_settled(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
+	api_settled(daemon->api);
 	learned(daemon);
 	cycle_settled(daemon->cycle);
 }

@@ -255,16 +255,32 @@ static void on_grown(void *userdata)
 	watch->handler.grown(watch->userdata);
 }
 
-static bool is_awaited(void *userdata, const char *canonical, const char **ret_id)
+bool watch_awaits_name(const struct watch *watch, const char *canonical, const char **ret_id)
 {
-	const struct watch *watch = userdata;
-
 	if (inquiry_is_about(&watch->inquiry, canonical, ret_id))
 		return true;
 	/* What was missed may have moved any name. */
 	*ret_id = NULL;
 	return watch->missed ||
 		(reconcile_is_listing(watch->reconcile) && !watch->comparison.is_on);
+}
+
+static bool is_awaited(void *userdata, const char *canonical, const char **ret_id)
+{
+	return watch_awaits_name(userdata, canonical, ret_id);
+}
+
+bool watch_ask_name(struct watch *watch, const char *canonical)
+{
+	struct question question = { .kind = QUESTION_IMAGE };
+	const char *id;
+
+	if (!inventory_find_reference(watch->apply.inventory, canonical) &&
+		!watch_awaits_name(watch, canonical, &id))
+		return false;
+	question.name = xstrdup(canonical);
+	on_open(watch, &question);
+	return true;
 }
 
 static bool is_listing_containers(const struct watch *watch)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from cache import parse_time
 from control_client import ControlClient
 from daemon import Daemon
 from engines import Engine
-from images import MB
+from images import MB, image
 from scenes import (know_sizes, limit_for, loaded, present, pulled, room_for, taken, two_pulled,
                     used)
 from scripted_engine import ScriptedEngine
@@ -249,22 +250,22 @@ def test_b19_who_waits_is_told_that_the_engine_has_gone(watch: Watch,
     scripted.start()
 
 
+def tell(daemon: Daemon, what: str, *names: str) -> list[tuple[str, str]]:
+    answer = daemon.control.post(f"/v1/{what}", {"images": list(names)})
+    return [(each["reference"], each["result"]) for each in answer["images"]]
+
+
 def test_b9_track_and_forget(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     managed, mine = pulled(engine, "app"), loaded(engine, "mine:1")
     daemon.fence()
     absent = f"{engine.registry}/later:1"
     before = daemon.control.image(managed.reference)["last_used"]
-
-    def ask(what: str, *names: str) -> list[tuple[str, str]]:
-        answer = daemon.control.post(f"/v1/{what}", {"images": list(names)})
-        return [(each["reference"], each["result"]) for each in answer["images"]]
-
-    assert ask("track", managed.reference, "mine:1", absent) == [
+    assert tell(daemon, "track", managed.reference, "mine:1", absent) == [
         (managed.reference, "touched"), ("mine:1", "present"), (absent, "tracked")]
     assert daemon.control.image(managed.reference)["last_used"] > before
     assert not daemon.control.image("mine:1")["managed"]
-    assert ask("forget", managed.reference, "nobody:1") == [
+    assert tell(daemon, "forget", managed.reference, "nobody:1") == [
         (managed.reference, "forgotten"), ("nobody:1", "unknown")]
     assert not daemon.control.image(managed.reference)["managed"]
     later = pulled(engine, "later")
@@ -275,8 +276,66 @@ def test_b9_track_and_forget(watch: Watch, engine: Engine) -> None:
     assert not cache.managed(mine.id)
     daemon.start().wait_watching()
     assert not daemon.control.image(managed.reference)["managed"]
-    assert ask("track", managed.reference) == [(managed.reference, "tracked")]
+    assert tell(daemon, "track", managed.reference) == [(managed.reference, "tracked")]
     assert daemon.control.image(managed.reference)["managed"]
+
+
+def test_b9_who_has_the_name_by_now_is_forgotten(watch: Watch, engine: Engine) -> None:
+    """Whoever says it right after a pull can be faster than the pull's event."""
+    daemon = watch(engine)
+    old, new = pulled(engine, "app"), image("new")
+    daemon.fence()
+    engine.push(old.reference, new)
+    with engine.log.late() if isinstance(engine, ScriptedEngine) else contextlib.nullcontext():
+        engine.client.pull(old.reference)
+        assert tell(daemon, "forget", old.reference) == [(old.reference, "forgotten")]
+    daemon.fence()
+    cache = daemon.stop()
+    assert not cache.managed(new.id)
+
+
+def forgetting(daemon: Daemon, name: str) -> tuple[threading.Thread, list[Any]]:
+    """Somebody who waits for the answer, and what it will be."""
+    told: list[Any] = []
+    thread = threading.Thread(target=lambda: told.extend(tell(daemon, "forget", name)))
+    thread.start()
+    return thread, told
+
+
+def test_b9_what_is_forgotten_during_a_removal_does_not_go_next(watch: Watch,
+                                                                scripted: ScriptedEngine) -> None:
+    """Though the engine is not asked before it is through."""
+    daemon = watch(scripted, {"max_unused": "1s", "interval": "1s"})
+    going, left = pulled(scripted, "app"), pulled(scripted, "other")
+    release = threading.Event()
+    scripted.script("DELETE", "/images/*", faults.hang(release), times=1)
+    daemon.wait(lambda: scripted.requests("DELETE"), "a removal")
+    thread, told = forgetting(daemon, left.reference)
+    daemon.wait(lambda: not daemon.control.image(left.id)["managed"], "what was told")
+    assert told == []
+    release.set()
+    thread.join()
+    assert told == [(left.reference, "forgotten")]
+    daemon.fence()
+    assert present(scripted, going, left) == [False, True]
+
+
+def test_b19_what_is_forgotten_as_the_engine_goes_away_stays_so(watch: Watch,
+                                                                scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted)
+    app = pulled(scripted, "app")
+    daemon.fence()
+    hanging = threading.Event()
+    asked = scripted.script("GET", f"/images/{app.reference}/json", faults.hang(hanging), times=1)
+    thread, told = forgetting(daemon, app.reference)
+    daemon.wait(lambda: asked.times == 0, "the question")
+    scripted.stop()
+    hanging.set()
+    thread.join()
+    assert told == [(app.reference, "forgotten")]
+    scripted.start()
+    daemon.wait_watching()
+    assert not daemon.control.image(app.id)["managed"]
 
 
 @pytest.mark.needs("usage")
