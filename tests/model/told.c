@@ -218,6 +218,17 @@ void told_event(const struct happening *happening)
 		thing->credited = world.awake;
 }
 
+static bool has_used_name(const struct image_record *record)
+{
+	for (size_t i = 0; i < record->references.count; i++) {
+		size_t name = docker_find_name(record->references.items[i]);
+
+		if (name != NOBODY && world.name_used[name])
+			return true;
+	}
+	return false;
+}
+
 void told_thing(
 	const struct image_record *record, uint64_t change, const char *asked, nsec_t pulled)
 {
@@ -229,8 +240,8 @@ void told_thing(
 	/* It came after what was asked for, which is all that is known unless its event comes. */
 	if (pulled > 0 && !ledger_find(world.ledger, thing->id))
 		thing->used = MIN(thing->used, pulled);
-	/* What was used by that name may have been another one. */
-	if (name != NOBODY)
+	/* What was used by that name, or by one that it has got, may have been another one. */
+	if (name != NOBODY || has_used_name(record))
 		thing->credited = world.awake;
 	may_be_new(thing, guess(number, change));
 	/* Nothing shows that it is not what was pulled. */
