@@ -49,7 +49,10 @@ void api_destroy(struct api *api);
 struct control *api_create_control(struct api *api);
 struct control *api_create_metrics(struct api *api);
 
-/* Answers have come: who has the names that somebody said to forget is known now. */
+/*
+ * Nothing is open any more: whose the names are that somebody said to forget is known now, or is
+ * asked.
+ */
 void api_settled(struct api *api);
 
 /* A collection has ended: those who wait for it get their answer. */

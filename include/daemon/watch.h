@@ -80,9 +80,9 @@ bool watch_is_settled(const struct watch *watch);
 nsec_t watch_open_since(const struct watch *watch);
 
 /*
- * Asks the engine whose the name is now: an event that is still to come may have moved it. The
- * answer is in inventory and ledger once the name is awaited no more. False if nobody has it or is
- * about to get it, as far as is known.
+ * Once all is settled: asks the engine whose the name is by now, as an event that is still to come
+ * may have moved it. Inventory and ledger have the answer when the name is awaited no more. False
+ * if nobody has it as far as is known.
  */
 bool watch_ask_name(struct watch *watch, const char *canonical);
 /* *ret_id if it is known who is to get it. */

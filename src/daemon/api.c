@@ -30,6 +30,7 @@ struct forgetting {
 	struct control_call *call;
 	struct strings references, canonical; /* as they were written, and as they are compared */
 	enum tracking_result *results; /* so far */
+	bool is_asked;
 };
 
 struct api {
@@ -253,35 +254,21 @@ static void reply_forgetting(struct forgetting *forgetting)
 	forgetting_finish(forgetting);
 }
 
-static void post_forget(void *userdata, struct control_call *call)
+/* Whether it is known who has the names; if not the engine is asked. */
+static bool knows_names(const struct api *api, struct forgetting *forgetting)
 {
-	struct api *api = userdata;
-	struct forgetting forgetting = { .call = call };
-	bool is_asked = false;
-
-	if (!read_references(api, call, &forgetting.references, &forgetting.canonical)) {
-		forgetting_finish(&forgetting);
-		return;
-	}
-	forgetting.results = xcalloc(forgetting.canonical.count, sizeof(*forgetting.results));
-	/* At once: a collection may be about to take them. */
-	forget(api, &forgetting);
-	for (size_t i = 0; i < forgetting.canonical.count; i++)
-		is_asked |= watch_ask_name(api->context.watch, forgetting.canonical.items[i]);
-	if (is_asked)
-		*array_push(&api->forgetting) = forgetting;
-	else
-		reply_forgetting(&forgetting);
-}
-
-static bool is_awaited(const struct api *api, const struct forgetting *forgetting)
-{
+	struct watch *watch = api->context.watch;
+	bool is_open = false;
 	const char *id;
 
-	for (size_t i = 0; i < forgetting->canonical.count; i++)
-		if (watch_awaits_name(api->context.watch, forgetting->canonical.items[i], &id))
-			return true;
-	return false;
+	for (size_t i = 0; i < forgetting->canonical.count; i++) {
+		const char *canonical = forgetting->canonical.items[i];
+
+		is_open |= forgetting->is_asked ? watch_awaits_name(watch, canonical, &id)
+						: watch_ask_name(watch, canonical);
+	}
+	forgetting->is_asked = true;
+	return !is_open;
 }
 
 void api_settled(struct api *api)
@@ -291,7 +278,7 @@ void api_settled(struct api *api)
 	for (size_t i = 0; i < api->forgetting.count; i++) {
 		struct forgetting *forgetting = &api->forgetting.items[i];
 
-		if (is_awaited(api, forgetting)) {
+		if (!knows_names(api, forgetting)) {
 			api->forgetting.items[left++] = *forgetting;
 			continue;
 		}
@@ -299,6 +286,23 @@ void api_settled(struct api *api)
 		reply_forgetting(forgetting);
 	}
 	api->forgetting.count = left;
+}
+
+static void post_forget(void *userdata, struct control_call *call)
+{
+	struct api *api = userdata;
+	struct forgetting forgetting = { .call = call };
+
+	if (!read_references(api, call, &forgetting.references, &forgetting.canonical)) {
+		forgetting_finish(&forgetting);
+		return;
+	}
+	forgetting.results = xcalloc(forgetting.canonical.count, sizeof(*forgetting.results));
+	/* At once: a collection may be about to take them. */
+	forget(api, &forgetting);
+	*array_push(&api->forgetting) = forgetting;
+	if (watch_is_settled(api->context.watch))
+		api_settled(api);
 }
 
 static void reply_pause(const struct api *api, struct control_call *call)

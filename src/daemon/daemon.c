@@ -304,7 +304,9 @@ static void on_settled(void *userdata)
 
 	api_settled(daemon->api);
 	learned(daemon);
-	cycle_settled(daemon->cycle);
+	/* Unless that has opened something. */
+	if (watch_is_settled(daemon->watch))
+		cycle_settled(daemon->cycle);
 }
 
 /* cycle */

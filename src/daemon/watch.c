@@ -273,10 +273,8 @@ static bool is_awaited(void *userdata, const char *canonical, const char **ret_i
 bool watch_ask_name(struct watch *watch, const char *canonical)
 {
 	struct question question = { .kind = QUESTION_IMAGE };
-	const char *id;
 
-	if (!inventory_find_reference(watch->apply.inventory, canonical) &&
-		!watch_awaits_name(watch, canonical, &id))
+	if (!inventory_find_reference(watch->apply.inventory, canonical))
 		return false;
 	question.name = xstrdup(canonical);
 	on_open(watch, &question);

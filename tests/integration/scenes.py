@@ -192,6 +192,20 @@ def lose_stream(daemon: Daemon, scripted: ScriptedEngine,
     return end
 
 
+def tell(daemon: Daemon, what: str, *names: str) -> list[tuple[str, str]]:
+    """Track or forget them: what came of each."""
+    answer = daemon.control.post(f"/v1/{what}", {"images": list(names)})
+    return [(each["reference"], each["result"]) for each in answer["images"]]
+
+
+def forgetting(daemon: Daemon, name: str) -> tuple[threading.Thread, list[tuple[str, str]]]:
+    """Somebody who says it and waits, and what comes of it."""
+    results: list[tuple[str, str]] = []
+    thread = threading.Thread(target=lambda: results.extend(tell(daemon, "forget", name)))
+    thread.start()
+    return thread, results
+
+
 def tells_beginnings(engine: Engine) -> bool:
     """Whether it tells a pull or a load when it begins: podman 4."""
     return engine.store == "podman" and engine.client.version()["Version"].startswith("4.")

@@ -23,8 +23,8 @@ from control_client import ControlClient
 from daemon import Daemon
 from engines import Engine
 from images import MB, image
-from scenes import (know_sizes, limit_for, loaded, present, pulled, room_for, taken, two_pulled,
-                    used)
+from scenes import (forgetting, know_sizes, limit_for, loaded, present, pulled, room_for, taken,
+                    tell, two_pulled, used)
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -250,11 +250,6 @@ def test_b19_who_waits_is_told_that_the_engine_has_gone(watch: Watch,
     scripted.start()
 
 
-def tell(daemon: Daemon, what: str, *names: str) -> list[tuple[str, str]]:
-    answer = daemon.control.post(f"/v1/{what}", {"images": list(names)})
-    return [(each["reference"], each["result"]) for each in answer["images"]]
-
-
 def test_b9_track_and_forget(watch: Watch, engine: Engine) -> None:
     daemon = watch(engine)
     managed, mine = pulled(engine, "app"), loaded(engine, "mine:1")
@@ -292,14 +287,6 @@ def test_b9_who_has_the_name_by_now_is_forgotten(watch: Watch, engine: Engine) -
     daemon.fence()
     cache = daemon.stop()
     assert not cache.managed(new.id)
-
-
-def forgetting(daemon: Daemon, name: str) -> tuple[threading.Thread, list[Any]]:
-    """Somebody who waits for the answer, and what it will be."""
-    told: list[Any] = []
-    thread = threading.Thread(target=lambda: told.extend(tell(daemon, "forget", name)))
-    thread.start()
-    return thread, told
 
 
 def test_b9_what_is_forgotten_during_a_removal_does_not_go_next(watch: Watch,

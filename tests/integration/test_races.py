@@ -33,7 +33,7 @@ from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
 from scenes import (
-    SOAK, Pulled, loaded, lose_stream, offered, pulled, silent, used, wait_event,
+    SOAK, Pulled, doubt, forgetting, loaded, lose_stream, offered, pulled, silent, used, wait_event,
 )
 from scripted_engine import ScriptedEngine
 
@@ -400,6 +400,27 @@ def test_b3_a_container_by_a_name_that_was_given_and_lost(watch: Watch,
     asked_again.set()
     daemon.fence()
     assert daemon.control.image(holder.id)["in_use"]
+
+
+def test_b9_who_has_the_name_by_now_is_forgotten_whatever_a_list_says(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """One that was made before the name moved comes after it was said."""
+    daemon = watch(scripted)
+    old = pulled(scripted, "app")
+    daemon.fence()
+    asked, release = threading.Event(), threading.Event()
+    scripted.script("GET", "/images/json", held_back(AFTER, asked, release), times=1)
+    doubt(scripted)
+    daemon.wait(asked.is_set, "a list")
+    with scripted.log.late():
+        new = move_by_pull(scripted, old.reference)
+        thread, results = forgetting(daemon, old.reference)
+        daemon.wait(lambda: not daemon.control.image(old.id)["managed"], "what was told")
+        release.set()
+        thread.join()
+    assert results == [(old.reference, "forgotten")]
+    daemon.fence()
+    assert not daemon.stop().managed(new)
 
 
 def is_in_use(daemon: Daemon, image_id: str) -> bool:
