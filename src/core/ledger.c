@@ -256,7 +256,7 @@ static nsec_t clock_change(const struct ledger *ledger, const struct clocks *now
 	return change <= -NSEC_PER_SEC || change >= NSEC_PER_SEC ? change : 0;
 }
 
-/* A change for the worse while nobody watched; how long that was shows when somebody does. */
+/* The clock was set back while nobody watches: for how long shows once somebody does again. */
 static void take_back(struct ledger *ledger, nsec_t change, const struct clocks *now)
 {
 	if (change >= 0)
