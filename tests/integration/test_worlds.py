@@ -42,6 +42,8 @@ STEPS_EACH = 12
 GRACE = 2.0
 SEEN_WITHIN = 1.5
 """What happened earlier than that the daemon must know."""
+ON_ITS_WAY = 0.1
+"""For so long an event may be, and be lost with the stream that it comes by."""
 SIZE = MB // 50
 PACE = 0.1
 """Seconds for an operation, at least: images must have the time to come of age."""
@@ -82,12 +84,14 @@ class World:
         self.removals = 0
         self.unheard = -math.inf
         """Since when there may be no stream, for a moment."""
+        self.story: list[tuple[int, list[str]]] = []
 
     def do(self, words: list[str]) -> None:
         """What the engine refuses has not happened."""
         act = getattr(self, "do_" + words[0].strip("-"), None)
         if act is None:
             return
+        self.story.append((time.time_ns(), words))
         with contextlib.suppress(EngineError, LookupError):
             act(*words[1:])
             self.done[words[0]] += 1
@@ -199,7 +203,7 @@ class World:
         """What was told before a stream was there again, an engine that stops tells nobody."""
         now = time.monotonic()
         for known in self.truth.values():
-            unheard = 0 <= known.used - self.unheard < SEEN_WITHIN
+            unheard = -ON_ITS_WAY <= known.used - self.unheard < SEEN_WITHIN
             if unheard and now - known.used < SEEN_WITHIN:
                 known.used, known.used_ns = -math.inf, 0
 
@@ -213,6 +217,10 @@ class World:
 
     def do_collect(self) -> None:
         self.daemon.signal(signal.SIGUSR1)
+
+    def story_around(self, moment: int) -> str:
+        return "\n".join(f"{(when - moment) / 10**9:.3f} s: {' '.join(words)}"
+                         for when, words in self.story if abs(when - moment) < 3 * 10**9)
 
     # What may go
 
@@ -279,6 +287,7 @@ def test_random_worlds_on_an_engine(daemon: MakeDaemon, restartable: Engine,
         if known is None:
             continue
         assert each["Id"] in cache.ids, (each["Id"], made.log[-4000:])
-        assert cache.last_used(each["Id"]) >= known.used_ns - 10**6, each["Id"]
+        assert cache.last_used(each["Id"]) >= known.used_ns - 10**6, (
+            each["Id"], world.story_around(known.used_ns))
         if known.origin:
             assert cache.origin(each["Id"]) in (known.origin, "built"), each["Id"]
