@@ -114,11 +114,26 @@ class World:
         """What happens within is a use of the image that then has this name."""
         begin = time.time_ns()
         with self.lock:
+            former = self._owner(reference)
             yield
             image_id = self.client.image_id(reference)
             now = time.monotonic()
+            if former and former is not self.truth.get(image_id):
+                self._doubt(former)
             known = self.truth.setdefault(image_id, Truth(origin, now, begin))
             known.used, known.used_ns = now, begin
+
+    def _owner(self, reference: str) -> Truth | None:
+        with contextlib.suppress(EngineError, LookupError):
+            return self.truth.get(self.client.image_id(reference))
+        return None
+
+    def _doubt(self, known: Truth) -> None:
+        """Its last use may have been told to nobody, or by a name alone that it has no more."""
+        now = time.monotonic()
+        unheard = -ON_ITS_WAY <= known.used - self.unheard < SEEN_WITHIN
+        if unheard and now - known.used < SEEN_WITHIN:
+            known.used, known.used_ns = -math.inf, 0
 
     # Operations
 
@@ -171,7 +186,10 @@ class World:
 
     def do_rmi(self, *words: str) -> None:
         with self.lock:
+            former = self._owner(self._image(words[-1]))
             self.client.remove_image(self._image(words[-1]))
+            if former:
+                self._doubt(former)
 
     def do_load(self, number: str, name: str) -> None:
         made = image(f"loaded-{number}", SIZE, runnable=True)
@@ -201,11 +219,8 @@ class World:
 
     def _forget_events(self) -> None:
         """What was told before a stream was there again, an engine that stops tells nobody."""
-        now = time.monotonic()
         for known in self.truth.values():
-            unheard = -ON_ITS_WAY <= known.used - self.unheard < SEEN_WITHIN
-            if unheard and now - known.used < SEEN_WITHIN:
-                known.used, known.used_ns = -math.inf, 0
+            self._doubt(known)
 
     def do_daemon(self, *_words: str) -> None:
         self.daemon.stop()
