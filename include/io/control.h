@@ -13,6 +13,14 @@
 
 #define CONTROL_BODY_MAX ((size_t)1 << 20)
 
+/* Of answers. */
+#define STATUS_OK 200
+#define STATUS_ACCEPTED 202
+#define STATUS_BAD_REQUEST 400
+#define STATUS_NOT_FOUND 404
+#define STATUS_CONFLICT 409
+#define STATUS_UNAVAILABLE 503
+
 /*
  * Where the socket may be if nobody says, the likeliest place first: the daemon takes that one, a
  * client tries them all. None if the environment tells nothing.

@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/api.h"
 
-#include <errno.h>
-
 #include "codec/control_json.h"
 #include "codec/exposition.h"
-#include "core/reference.h"
 #include "core/units.h"
-#include "daemon/observe.h"
-
-#define STATUS_OK 200
-#define STATUS_ACCEPTED 202
-#define STATUS_BAD_REQUEST 400
-#define STATUS_NOT_FOUND 404
-#define STATUS_CONFLICT 409
-#define STATUS_UNAVAILABLE 503
+#include "daemon/wishes.h"
 
 /* Somebody waits for a collection to end. */
 struct waiter {
 	struct control_call *call;
 	unsigned collections; /* that have to end first: what was under way does not count */
-};
-
-/*
- * Somebody has said to leave images alone, by names of which the engine is asked whose they are:
- * who has them by now may not be who had them when its last event was read.
- */
-struct forgetting {
-	struct control_call *call;
-	struct strings references, canonical; /* as they were written, and as they are compared */
-	enum tracking_result *results; /* so far */
-	bool is_asked;
 };
 
 struct api {
@@ -39,7 +18,7 @@ struct api {
 	void *userdata;
 	struct event_base *base;
 	ARRAY(struct waiter) waiters;
-	ARRAY(struct forgetting) forgetting;
+	struct wishes wishes;
 };
 
 static struct control_status describe(const struct api *api)
@@ -168,141 +147,20 @@ static void get_history(void *userdata, struct control_call *call)
 	control_reply(call, STATUS_OK, json);
 }
 
-/* All or none: first each of them has to be understood. */
-static int canonicalise(const struct strings *references, struct strings *ret, struct error *error)
-{
-	for (size_t i = 0; i < references->count; i++) {
-		char *canonical;
-
-		if (reference_canonicalise(references->items[i], &canonical) < 0) {
-			error_set(
-				error, "\"%s\" is no reference of an image", references->items[i]);
-			return -EBADMSG;
-		}
-		strings_take(ret, canonical);
-	}
-	return 0;
-}
-
-/* The references in the call's body. False if it has been answered. */
-static bool read_references(const struct api *api, struct control_call *call,
-	struct strings *references, struct strings *canonical)
-{
-	_cleanup_error_ struct error error = {};
-	const char *body;
-	size_t length;
-
-	if (!has_engine(api, call))
-		return false;
-	body = control_body(call, &length);
-	if (decode_references(body, length, references, &error) < 0 ||
-		canonicalise(references, canonical, &error) < 0) {
-		control_fail(call, STATUS_BAD_REQUEST, "%s", error.message);
-		return false;
-	}
-	return true;
-}
-
-static void reply_tracking(struct control_call *call, const struct strings *references,
-	const enum tracking_result *results)
-{
-	_cleanup_free_ char *json = encode_tracking(references, results);
-
-	control_reply(call, STATUS_OK, json);
-}
-
 static void post_track(void *userdata, struct control_call *call)
 {
 	struct api *api = userdata;
-	const struct api_context *context = &api->context;
-	_cleanup_strings_ struct strings references = {}, canonical = {};
-	_cleanup_free_ enum tracking_result *results = NULL;
 
-	if (!read_references(api, call, &references, &canonical))
-		return;
-	results = xcalloc(canonical.count, sizeof(*results));
-	for (size_t i = 0; i < canonical.count; i++)
-		results[i] = tracking_track(&context->settings->policy, context->ledger,
-			context->inventory, canonical.items[i], observe_now(context->ledger));
-	reply_tracking(call, &references, results);
-	api->handler.changed(api->userdata);
-}
-
-/* Leaves those alone that have the names as far as is known. */
-static void forget(struct api *api, struct forgetting *forgetting)
-{
-	for (size_t i = 0; i < forgetting->canonical.count; i++) {
-		enum tracking_result result = tracking_forget(api->context.ledger,
-			api->context.inventory, forgetting->canonical.items[i]);
-
-		if (forgetting->results[i] != TRACKING_FORGOTTEN)
-			forgetting->results[i] = result;
-	}
-	api->handler.changed(api->userdata);
-}
-
-static void forgetting_finish(struct forgetting *forgetting)
-{
-	strings_finish(&forgetting->references);
-	strings_finish(&forgetting->canonical);
-	free(forgetting->results);
-}
-
-static void reply_forgetting(struct forgetting *forgetting)
-{
-	reply_tracking(forgetting->call, &forgetting->references, forgetting->results);
-	forgetting_finish(forgetting);
-}
-
-/* Whether it is known who has the names; if not the engine is asked. */
-static bool knows_names(const struct api *api, struct forgetting *forgetting)
-{
-	struct watch *watch = api->context.watch;
-	bool is_open = false;
-	const char *id;
-
-	for (size_t i = 0; i < forgetting->canonical.count; i++) {
-		const char *canonical = forgetting->canonical.items[i];
-
-		is_open |= forgetting->is_asked ? watch_awaits_name(watch, canonical, &id)
-						: watch_ask_name(watch, canonical);
-	}
-	forgetting->is_asked = true;
-	return !is_open;
-}
-
-void api_settled(struct api *api)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < api->forgetting.count; i++) {
-		struct forgetting *forgetting = &api->forgetting.items[i];
-
-		if (!knows_names(api, forgetting)) {
-			api->forgetting.items[left++] = *forgetting;
-			continue;
-		}
-		forget(api, forgetting);
-		reply_forgetting(forgetting);
-	}
-	api->forgetting.count = left;
+	if (has_engine(api, call))
+		wishes_track(&api->wishes, call);
 }
 
 static void post_forget(void *userdata, struct control_call *call)
 {
 	struct api *api = userdata;
-	struct forgetting forgetting = { .call = call };
 
-	if (!read_references(api, call, &forgetting.references, &forgetting.canonical)) {
-		forgetting_finish(&forgetting);
-		return;
-	}
-	forgetting.results = xcalloc(forgetting.canonical.count, sizeof(*forgetting.results));
-	/* At once: a collection may be about to take them. */
-	forget(api, &forgetting);
-	*array_push(&api->forgetting) = forgetting;
-	if (watch_is_settled(api->context.watch))
-		api_settled(api);
+	if (has_engine(api, call))
+		wishes_forget(&api->wishes, call);
 }
 
 static void reply_pause(const struct api *api, struct control_call *call)
@@ -372,6 +230,14 @@ struct api *api_create(struct event_base *base, const struct api_context *contex
 	api->handler = *handler;
 	api->userdata = userdata;
 	api->base = base;
+	api->wishes = (struct wishes){
+		.policy = &context->settings->policy,
+		.inventory = context->inventory,
+		.ledger = context->ledger,
+		.watch = context->watch,
+		.changed = handler->changed,
+		.userdata = userdata,
+	};
 	return api;
 }
 
@@ -379,9 +245,7 @@ void api_destroy(struct api *api)
 {
 	if (!api)
 		return;
-	for (size_t i = 0; i < api->forgetting.count; i++)
-		forgetting_finish(&api->forgetting.items[i]);
-	free(api->forgetting.items);
+	wishes_finish(&api->wishes);
 	free(api->waiters.items);
 	free(api);
 }
@@ -394,6 +258,11 @@ struct control *api_create_control(struct api *api)
 struct control *api_create_metrics(struct api *api)
 {
 	return control_create(api->base, metrics_routes, ARRAY_SIZE(metrics_routes), api);
+}
+
+void api_settled(struct api *api)
+{
+	wishes_settled(&api->wishes);
 }
 
 void api_collected(struct api *api, const struct collection_record *record)
@@ -417,7 +286,5 @@ void api_gone(struct api *api, const char *why)
 	for (size_t i = 0; i < api->waiters.count; i++)
 		control_fail(api->waiters.items[i].call, STATUS_UNAVAILABLE, "%s", why);
 	api->waiters.count = 0;
-	for (size_t i = 0; i < api->forgetting.count; i++)
-		reply_forgetting(&api->forgetting.items[i]);
-	api->forgetting.count = 0;
+	wishes_gone(&api->wishes);
 }
