@@ -329,12 +329,14 @@ static void container_event(const struct apply *apply, const struct engine_event
 {
 	const struct container *container =
 		inventory_find_container(apply->inventory, event->actor);
-	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY,
-	     is_open = container && !container->image_id;
-	_cleanup_free_ char *id = container && container->image_id
-		? xstrdup(container->image_id)
-		: inventory_take_departed(apply->inventory, event->actor);
+	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY, is_known = container, is_open;
+	_cleanup_free_ char *id = NULL;
 
+	if (!container)
+		is_known = inventory_take_departed(apply->inventory, event->actor, &id);
+	else if (container->image_id)
+		id = xstrdup(container->image_id);
+	is_open = is_known && !id; /* asked for since it was created, and not yet told */
 	if (!id)
 		id = find_container_image(apply, event, now);
 	if (is_gone)
@@ -343,7 +345,7 @@ static void container_event(const struct apply *apply, const struct engine_event
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, 0, event->time, now);
-	else if (!is_gone || is_open) /* open: asked for since it was created, and not yet told */
+	else if (!is_gone || is_open)
 		ask_container(apply, event, event->kind == EVENT_CONTAINER_CREATE || is_open);
 }
 

@@ -33,7 +33,7 @@ from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
 from scenes import (
-    SOAK, Pulled, doubt, forgetting, loaded, lose_stream, offered, pulled, silent, used, wait_event,
+    SOAK, Pulled, doubt, event_time, forgetting, loaded, lose_stream, offered, pulled, silent, used, wait_event,
 )
 from scripted_engine import ScriptedEngine
 
@@ -449,6 +449,28 @@ def test_b3_a_container_by_a_name_that_has_moved_on_before_its_event(
     daemon.wait(lambda: is_in_use(daemon, holder), "the container's image")
     daemon.fence()
     assert [is_in_use(daemon, each) for each in (former.id, holder, last)] == [False, True, False]
+
+
+def test_b3_a_container_that_no_list_shows_any_more_before_its_end_is_told(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """Nobody could be asked what it held: its end is a use of what was typed."""
+    app = pulled(scripted, "app")
+    daemon = watch(scripted)
+    asked, listed = threading.Event(), threading.Event()
+    scripted.script("GET", "/images/*/json", faults.hang(asked), times=1)
+    scripted.script("GET", "/images/json", held_back(AFTER, asked, listed), times=1)
+    scripted.client.pull(app.reference)
+    container = scripted.client.create(app.reference)
+    wait_event(daemon, "create")
+    doubt(scripted)
+    daemon.wait(asked.is_set, "a list")
+    begin = time.time_ns()
+    with scripted.log.late():
+        scripted.client.remove_container(container)
+        listed.set()
+        daemon.fence()
+    daemon.fence()
+    assert daemon.stop().last_used(app.id) == event_time(scripted, begin, "container", "destroy")
 
 
 def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,

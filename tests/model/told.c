@@ -183,8 +183,10 @@ void told_event(const struct happening *happening)
 		struct box *box = &world.boxes.items[happening->box];
 
 		box->told = happening->change;
-		if (happening->kind == EVENT_CONTAINER_CREATE)
+		if (happening->kind == EVENT_CONTAINER_CREATE) {
 			box->former = find_former(box);
+			box->known = true;
+		}
 		if (box->former != NOBODY)
 			at(box->former)->credited = world.awake;
 		credit_former(box->text, !is_certain(happening));
