@@ -224,12 +224,12 @@ static void ask_named(const struct apply *apply, const char *text, struct questi
 }
 
 /* What the user typed must do: a use of the image that has this name now. False if none has. */
-static bool use_typed(const struct apply *apply, const struct question *question, nsec_t now)
+static bool use_typed(const struct apply *apply, const char *text, nsec_t when, nsec_t now)
 {
-	const struct image *image = inventory_resolve(apply->inventory, question->text);
+	const struct image *image = inventory_resolve(apply->inventory, text);
 
 	if (image)
-		ledger_touch(apply->ledger, image->id, question->when, now);
+		ledger_touch(apply->ledger, image->id, when, now);
 	return image;
 }
 
@@ -257,7 +257,8 @@ void apply_container(const struct apply *apply, const struct question *question,
 	}
 	/* podman tells of an image after its first container. */
 	if (question->text &&
-		(!use_typed(apply, question, now) || may_have_moved(apply, question->text)))
+		(!use_typed(apply, question->text, question->when, now) ||
+			may_have_moved(apply, question->text)))
 		ask_named(apply, question->text,
 			(struct question){
 				.is_use = true,
@@ -279,7 +280,7 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 		if (container && container->image_id)
 			apply_container(apply, question, container->image_id, now);
 		else if (question->text)
-			use_typed(apply, question, now);
+			use_typed(apply, question->text, question->when, now);
 		return;
 	}
 	image = inventory_resolve(apply->inventory, question->name);
@@ -325,6 +326,18 @@ static char *find_container_image(
 	return NULL;
 }
 
+/*
+ * Nobody heard of it while it was there, nor can it be asked any more: if what was typed names
+ * another image by now, that one is kept for longer than need be.
+ */
+static void use_by_unknown(const struct apply *apply, const struct engine_event *event, nsec_t now)
+{
+	use_typed(apply, event->image, event->time, now);
+	if (may_have_moved(apply, event->image))
+		ask_named(apply, event->image,
+			(struct question){ .is_use = true, .when = event->time });
+}
+
 static void container_event(const struct apply *apply, const struct engine_event *event, nsec_t now)
 {
 	const struct container *container =
@@ -345,7 +358,9 @@ static void container_event(const struct apply *apply, const struct engine_event
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, 0, event->time, now);
-	else if (!is_gone || is_open)
+	else if (is_gone && !is_open)
+		use_by_unknown(apply, event, now);
+	else
 		ask_container(apply, event, event->kind == EVENT_CONTAINER_CREATE || is_open);
 }
 

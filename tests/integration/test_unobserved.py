@@ -19,7 +19,7 @@ from cache import Cache, format_time, parse_time
 from daemon import Daemon
 from engines import Engine
 from images import Image
-from scenes import loaded, present, pulled, used, wait_until
+from scenes import event_time, loaded, present, pulled, used, wait_until
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -241,6 +241,21 @@ def test_b12_what_was_used_within_an_absence_keeps_its_own_time(watch: Watch,
     # Two seconds before it and two after it, and each of them may be rounded up.
     assert 1 <= then(cache, image.id) <= total(cache) - 1
     assert unused(cache, image.id) >= -2
+
+
+@pytest.mark.parametrize("text", ["name", "id"])
+def test_b15_a_container_that_ended_while_nobody_watched_was_a_use(watch: Watch, engine: Engine,
+                                                                   text: str) -> None:
+    """The engine tells of its end, and nobody can be asked what it held."""
+    daemon = watch(engine)
+    image = pulled(engine, "app")
+    container = engine.client.create(image.reference if text == "name" else image.id)
+    daemon.fence()
+    with without_daemon(daemon, 1):
+        begin = time.time_ns()
+        engine.client.remove_container(container)
+    when = event_time(engine, begin, "container", "destroy")
+    assert daemon.stop().last_used(image.id) == when
 
 
 def test_b12_an_image_that_came_while_nobody_watched_was_never_unused(watch: Watch,

@@ -83,13 +83,17 @@ static bool is_certain(const struct happening *happening)
 }
 
 /* Whether the daemon knows which image the container holds. */
-static bool is_held(const struct happening *happening)
+static bool is_known(const struct box *box)
 {
-	const struct container *container =
-		inventory_find_container(world.inventory, world.boxes.items[happening->box].id);
+	const struct container *container = inventory_find_container(world.inventory, box->id);
 
-	return container && container->image_id &&
-		thing_of(container->image_id) == happening->thing;
+	return container && container->image_id && thing_of(container->image_id) == box->thing;
+}
+
+/* Or knew it until a list did not show the container any more. */
+static bool is_held(const struct box *box)
+{
+	return is_known(box) || (box->known && !inventory_find_container(world.inventory, box->id));
 }
 
 /* The name that is all that the event tells, or NOBODY. */
@@ -97,24 +101,18 @@ static size_t name_of(const struct happening *happening)
 {
 	if (happening->box == NOBODY)
 		return happening->kind == EVENT_IMAGE_TAG ? NOBODY : happening->name;
-	return is_held(happening) || is_certain(happening)
+	return is_held(&world.boxes.items[happening->box]) || is_certain(happening)
 		? NOBODY
 		: docker_find_familiar(world.boxes.items[happening->box].text);
 }
 
-static bool is_known(const struct box *box)
-{
-	const struct container *container = inventory_find_container(world.inventory, box->id);
-
-	return container && container->image_id;
-}
-
-/* What it holds only its creation tells, and who asks comes too late. */
-static bool is_unknown_end(const struct happening *happening)
+/* What was typed may mean another image by now, and who asks comes too late. */
+static bool is_unknown_run(const struct happening *happening)
 {
 	const struct box *box;
 
-	if (happening->box == NOBODY || happening->kind == EVENT_CONTAINER_CREATE)
+	if (happening->box == NOBODY || happening->kind == EVENT_CONTAINER_CREATE ||
+		happening->kind == EVENT_CONTAINER_DESTROY)
 		return false;
 	box = &world.boxes.items[happening->box];
 	return !box->known && !is_known(box);
@@ -149,7 +147,7 @@ static void note_use(struct thing *thing, const struct happening *happening)
 {
 	size_t name = name_of(happening);
 
-	if (is_unknown_end(happening) || is_use_of_step(thing, happening) ||
+	if (is_unknown_run(happening) || is_use_of_step(thing, happening) ||
 		is_use_of_former(happening))
 		return;
 	if (name == NOBODY) {
@@ -183,10 +181,8 @@ void told_event(const struct happening *happening)
 		struct box *box = &world.boxes.items[happening->box];
 
 		box->told = happening->change;
-		if (happening->kind == EVENT_CONTAINER_CREATE) {
+		if (happening->kind == EVENT_CONTAINER_CREATE)
 			box->former = find_former(box);
-			box->known = true;
-		}
 		if (box->former != NOBODY)
 			at(box->former)->credited = world.awake;
 		credit_former(box->text, !is_certain(happening));
@@ -326,7 +322,7 @@ void told_containers(uint64_t change)
 	for (size_t i = 0; i < world.boxes.count; i++) {
 		struct box *box = &world.boxes.items[i];
 
-		box->known = box->known || is_known(box);
+		box->known = is_held(box);
 		/* What is held as a list was made is in use as it comes. */
 		if (box->created <= change && (box->state != BOX_GONE || box->destroyed > change))
 			at(box->thing)->credited = world.awake;
