@@ -18,11 +18,8 @@ struct departed;
  */
 void departed_put(struct departed **departed, const char *id, const char *image_id);
 
-/*
- * Forgets one: false if it is not in here. ret_image_id gets the ID of the image that it held, NULL
- * if nobody knows; the caller frees it.
- */
-bool departed_take(struct departed **departed, const char *id, char **ret_image_id);
+/* Forgets one, and returns the ID of the image that it held; NULL if that, or it, is not known. */
+char *departed_take(struct departed **departed, const char *id) _warn_unused_;
 
 /* Forgets all. */
 void departed_clear(struct departed **departed);

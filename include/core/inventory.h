@@ -111,12 +111,11 @@ void inventory_replace_containers(
 struct container *inventory_find_container(const struct inventory *inventory, const char *id);
 
 /*
- * Whether a list no longer showed this container, which was there before: a list can be ahead of
- * the events that tell of its end. ret_image_id gets the image that it held, NULL if that was yet
- * to be asked; the caller frees it. Only the last DEPARTED_MAX are remembered, and each until it
- * was taken.
+ * The image that a container held which a list no longer showed: a list can be ahead of the events
+ * that tell of its end. NULL if there was none; only the last DEPARTED_MAX are remembered, and each
+ * until it was taken.
  */
-bool inventory_take_departed(struct inventory *inventory, const char *id, char **ret_image_id);
+char *inventory_take_departed(struct inventory *inventory, const char *id);
 
 /* Images as `docker images` counts them: without intermediates. */
 size_t inventory_count_images(const struct inventory *inventory);

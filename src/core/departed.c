@@ -30,17 +30,17 @@ void departed_put(struct departed **departed, const char *id, const char *image_
 		drop(departed, *departed); /* the oldest is the first */
 }
 
-bool departed_take(struct departed **departed, const char *id, char **ret_image_id)
+char *departed_take(struct departed **departed, const char *id)
 {
 	struct departed *container;
+	char *image_id;
 
-	*ret_image_id = NULL;
 	HASH_FIND_STR(*departed, id, container);
 	if (!container)
-		return false;
-	*ret_image_id = TAKE_PTR(container->image_id);
+		return NULL;
+	image_id = TAKE_PTR(container->image_id);
 	drop(departed, container);
-	return true;
+	return image_id;
 }
 
 void departed_clear(struct departed **departed)

@@ -373,9 +373,9 @@ static void set_container_image(
 	inventory->generation++;
 }
 
-bool inventory_take_departed(struct inventory *inventory, const char *id, char **ret_image_id)
+char *inventory_take_departed(struct inventory *inventory, const char *id)
 {
-	return departed_take(&inventory->departed, id, ret_image_id);
+	return departed_take(&inventory->departed, id);
 }
 
 struct container *inventory_put_container(
@@ -384,9 +384,7 @@ struct container *inventory_put_container(
 	struct container *container = inventory_find_container(inventory, id);
 
 	if (!container) {
-		_cleanup_free_ char *former = NULL;
-
-		inventory_take_departed(inventory, id, &former);
+		free(inventory_take_departed(inventory, id));
 		container = xcalloc(1, sizeof(*container));
 		container->id = xstrdup(id);
 		HASH_ADD_KEYPTR(hh, inventory->containers, container->id, strlen(id), container);

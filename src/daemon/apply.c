@@ -182,14 +182,12 @@ void apply_gone(const struct apply *apply, const char *id)
 	note_childless(apply, parent);
 }
 
-static void ask_container(
-	const struct apply *apply, const struct engine_event *event, bool is_just_created)
+static void ask_container(const struct apply *apply, const struct engine_event *event)
 {
 	struct question question = {
 		.kind = QUESTION_CONTAINER,
 		.name = xstrdup(event->actor),
-		/* Later on, what the user typed may name another image. */
-		.text = is_just_created ? xstrdup(event->image) : NULL,
+		.text = xstrdup(event->image),
 		.is_use = true,
 		.when = event->time,
 	};
@@ -223,13 +221,16 @@ static void ask_named(const struct apply *apply, const char *text, struct questi
 	}
 }
 
-/* What the user typed must do: a use of the image that has this name now. False if none has. */
-static bool use_typed(const struct apply *apply, const char *text, nsec_t when, nsec_t now)
+/*
+ * Of a container that is gone, what the user typed must do: a use of the image that has this name
+ * now, which may be another one, and is then kept for longer than need be. False if none has it.
+ */
+static bool use_typed(const struct apply *apply, const struct question *question, nsec_t now)
 {
-	const struct image *image = inventory_resolve(apply->inventory, text);
+	const struct image *image = inventory_resolve(apply->inventory, question->text);
 
 	if (image)
-		ledger_touch(apply->ledger, image->id, when, now);
+		ledger_touch(apply->ledger, image->id, question->when, now);
 	return image;
 }
 
@@ -256,9 +257,7 @@ void apply_container(const struct apply *apply, const struct question *question,
 		return;
 	}
 	/* podman tells of an image after its first container. */
-	if (question->text &&
-		(!use_typed(apply, question->text, question->when, now) ||
-			may_have_moved(apply, question->text)))
+	if (!use_typed(apply, question, now) || may_have_moved(apply, question->text))
 		ask_named(apply, question->text,
 			(struct question){
 				.is_use = true,
@@ -279,8 +278,8 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 
 		if (container && container->image_id)
 			apply_container(apply, question, container->image_id, now);
-		else if (question->text)
-			use_typed(apply, question->text, question->when, now);
+		else
+			use_typed(apply, question, now);
 		return;
 	}
 	image = inventory_resolve(apply->inventory, question->name);
@@ -326,42 +325,24 @@ static char *find_container_image(
 	return NULL;
 }
 
-/*
- * Nobody heard of it while it was there, nor can it be asked any more: if what was typed names
- * another image by now, that one is kept for longer than need be.
- */
-static void use_by_unknown(const struct apply *apply, const struct engine_event *event, nsec_t now)
-{
-	use_typed(apply, event->image, event->time, now);
-	if (may_have_moved(apply, event->image))
-		ask_named(apply, event->image,
-			(struct question){ .is_use = true, .when = event->time });
-}
-
 static void container_event(const struct apply *apply, const struct engine_event *event, nsec_t now)
 {
 	const struct container *container =
 		inventory_find_container(apply->inventory, event->actor);
-	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY, is_known = container, is_open;
-	_cleanup_free_ char *id = NULL;
+	_cleanup_free_ char *id = container && container->image_id
+		? xstrdup(container->image_id)
+		: inventory_take_departed(apply->inventory, event->actor);
 
-	if (!container)
-		is_known = inventory_take_departed(apply->inventory, event->actor, &id);
-	else if (container->image_id)
-		id = xstrdup(container->image_id);
-	is_open = is_known && !id; /* asked for since it was created, and not yet told */
 	if (!id)
 		id = find_container_image(apply, event, now);
-	if (is_gone)
+	if (event->kind == EVENT_CONTAINER_DESTROY)
 		inventory_remove_container(apply->inventory, event->actor);
 	else
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, 0, event->time, now);
-	else if (is_gone && !is_open)
-		use_by_unknown(apply, event, now);
 	else
-		ask_container(apply, event, event->kind == EVENT_CONTAINER_CREATE || is_open);
+		ask_container(apply, event);
 }
 
 /* The tag names this image now; the one that had it keeps its history and loses the name. */

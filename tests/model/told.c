@@ -106,18 +106,6 @@ static size_t name_of(const struct happening *happening)
 		: docker_find_familiar(world.boxes.items[happening->box].text);
 }
 
-/* What was typed may mean another image by now, and who asks comes too late. */
-static bool is_unknown_run(const struct happening *happening)
-{
-	const struct box *box;
-
-	if (happening->box == NOBODY || happening->kind == EVENT_CONTAINER_CREATE ||
-		happening->kind == EVENT_CONTAINER_DESTROY)
-		return false;
-	box = &world.boxes.items[happening->box];
-	return !box->known && !is_known(box);
-}
-
 /* A container of what is known as a step of a build is nobody's use, nor is that it is saved. */
 static bool is_use_of_step(const struct thing *thing, const struct happening *happening)
 {
@@ -147,8 +135,7 @@ static void note_use(struct thing *thing, const struct happening *happening)
 {
 	size_t name = name_of(happening);
 
-	if (is_unknown_run(happening) || is_use_of_step(thing, happening) ||
-		is_use_of_former(happening))
+	if (is_use_of_step(thing, happening) || is_use_of_former(happening))
 		return;
 	if (name == NOBODY) {
 		thing->used = MAX(thing->used, happening->awake);
