@@ -221,19 +221,6 @@ static void ask_named(const struct apply *apply, const char *text, struct questi
 	}
 }
 
-/*
- * Of a container that is gone, what the user typed must do: a use of the image that has this name
- * now, which may be another one, and is then kept for longer than need be. False if none has it.
- */
-static bool use_typed(const struct apply *apply, const struct question *question, nsec_t now)
-{
-	const struct image *image = inventory_resolve(apply->inventory, question->text);
-
-	if (image)
-		ledger_touch(apply->ledger, image->id, question->when, now);
-	return image;
-}
-
 static bool may_have_moved(const struct apply *apply, const char *text)
 {
 	_cleanup_free_ char *canonical = NULL;
@@ -241,6 +228,29 @@ static bool may_have_moved(const struct apply *apply, const char *text)
 
 	return reference_canonicalise(text, &canonical) == 0 &&
 		apply->handler.is_awaited(apply->userdata, canonical, &awaited);
+}
+
+/* Of a container that is gone, what the user typed must do. False if no image has this name now. */
+static bool use_typed(const struct apply *apply, const char *text, nsec_t when, nsec_t now)
+{
+	const struct image *image = inventory_resolve(apply->inventory, text);
+
+	if (image)
+		ledger_touch(apply->ledger, image->id, when, now);
+	return image;
+}
+
+/*
+ * The same, and who has the name is asked for where that is in doubt. If it has moved since the
+ * container was created, one image is kept for longer than need be.
+ */
+static void use_by_gone(
+	const struct apply *apply, const char *text, nsec_t first, nsec_t when, nsec_t now)
+{
+	/* podman tells of an image after its first container. */
+	if (!use_typed(apply, text, when, now) || may_have_moved(apply, text))
+		ask_named(apply, text,
+			(struct question){ .is_use = true, .when = when, .first = first });
 }
 
 void apply_container(const struct apply *apply, const struct question *question,
@@ -256,14 +266,7 @@ void apply_container(const struct apply *apply, const struct question *question,
 		use_by_container(apply, image_id, question->first, question->when, now);
 		return;
 	}
-	/* podman tells of an image after its first container. */
-	if (!use_typed(apply, question, now) || may_have_moved(apply, question->text))
-		ask_named(apply, question->text,
-			(struct question){
-				.is_use = true,
-				.when = question->when,
-				.first = question->first,
-			});
+	use_by_gone(apply, question->text, question->first, question->when, now);
 }
 
 void apply_list(const struct apply *apply, const struct question *question, nsec_t now)
@@ -279,7 +282,7 @@ void apply_list(const struct apply *apply, const struct question *question, nsec
 		if (container && container->image_id)
 			apply_container(apply, question, container->image_id, now);
 		else
-			use_typed(apply, question, now);
+			use_typed(apply, question->text, question->when, now);
 		return;
 	}
 	image = inventory_resolve(apply->inventory, question->name);
@@ -332,15 +335,18 @@ static void container_event(const struct apply *apply, const struct engine_event
 	_cleanup_free_ char *id = container && container->image_id
 		? xstrdup(container->image_id)
 		: inventory_take_departed(apply->inventory, event->actor);
+	bool is_gone = event->kind == EVENT_CONTAINER_DESTROY;
 
 	if (!id)
 		id = find_container_image(apply, event, now);
-	if (event->kind == EVENT_CONTAINER_DESTROY)
+	if (is_gone)
 		inventory_remove_container(apply->inventory, event->actor);
 	else
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, 0, event->time, now);
+	else if (is_gone)
+		use_by_gone(apply, event->image, 0, event->time, now);
 	else
 		ask_container(apply, event);
 }

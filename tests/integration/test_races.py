@@ -473,6 +473,23 @@ def test_b3_a_container_that_no_list_shows_any_more_before_its_end_is_told(
     assert daemon.stop().last_used(app.id) == event_time(scripted, begin, "container", "destroy")
 
 
+def test_b3_the_end_of_a_container_whose_name_goes_before_it_can_be_asked(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    """By the list that answers instead nobody has the name that was typed."""
+    app = pulled(scripted, "app")
+    scripted.client.tag(app.reference, "spare:1")
+    daemon = watch(scripted)
+    answer = threading.Event()
+    scripted.script("GET", "/images/*/json", faults.hang(answer), times=1)
+    scripted.client.pull(app.reference)
+    when = used(scripted, app.reference)
+    scripted.client.remove_image(app.reference)
+    doubt(scripted)
+    daemon.fence()
+    answer.set()
+    assert daemon.stop().last_used(app.id) == when
+
+
 def test_b3_a_container_of_an_image_that_went_and_came_again(watch: Watch,
                                                              scripted: ScriptedEngine) -> None:
     """The answer that it is gone is older."""
