@@ -271,12 +271,13 @@ static void credit_listed(const size_t names[static NAMES])
 			at(names[i])->credited = world.awake;
 }
 
-/* What has gone and come again since then is taken for what came first. */
+/* What has gone since then, and come again perhaps, is taken for what was there then. */
 static bool was_there(const struct thing *thing, uint64_t change)
 {
-	return thing->present &&
-		(thing->changed <= change ||
-			(thing->had_come <= change && change < thing->had_gone));
+	uint64_t had_gone = thing->present ? thing->had_gone : thing->changed;
+
+	return (thing->present && thing->changed <= change) ||
+		(thing->had_come <= change && change < had_gone);
 }
 
 void told_images(uint64_t change, const size_t names[static NAMES])
