@@ -33,7 +33,8 @@ from engine_client import USER_AGENT, EngineClient, EngineError, UnixConnection
 from engines import Engine
 from images import MB, image
 from scenes import (
-    SOAK, Pulled, doubt, event_time, forgetting, loaded, lose_stream, offered, pulled, silent, used, wait_event,
+    SOAK, Pulled, doubt, event_time, forgetting, loaded, lose_stream, offered, pulled, silent,
+    used, wait_event,
 )
 from scripted_engine import ScriptedEngine
 

@@ -244,8 +244,8 @@ def test_b12_what_was_used_within_an_absence_keeps_its_own_time(watch: Watch,
 
 
 @pytest.mark.parametrize("text", ["name", "id"])
-def test_b15_a_container_that_ended_while_nobody_watched_was_a_use(watch: Watch, engine: Engine,
-                                                                   text: str) -> None:
+def test_b3_a_container_that_ended_while_nobody_watched_was_a_use(watch: Watch, engine: Engine,
+                                                                  text: str) -> None:
     """The engine tells of its end, and nobody can be asked what it held."""
     daemon = watch(engine)
     image = pulled(engine, "app")
