@@ -480,14 +480,21 @@ def test_b3_the_end_of_a_container_whose_name_goes_before_it_can_be_asked(
     app = pulled(scripted, "app")
     scripted.client.tag(app.reference, "spare:1")
     daemon = watch(scripted)
-    answer = threading.Event()
-    scripted.script("GET", "/images/*/json", faults.hang(answer), times=1)
-    scripted.client.pull(app.reference)
-    when = used(scripted, app.reference)
+    newer, container = threading.Event(), threading.Event()
+    scripted.script("GET", "/images/*/json", faults.hang(newer), times=1)
+    scripted.script("GET", "/containers/*/json", faults.hang(container), times=1)
+    scripted.forget_requests()
+    pulled(scripted, "other")
+    daemon.wait(lambda: scripted.requests("GET", "/images/*/json"), "the question")
+    with scripted.log.late():
+        when = used(scripted, app.reference)
+        newer.set()
+        daemon.wait_log("new image")
+    daemon.wait(lambda: scripted.requests("GET", "/containers/*/json"), "the next one")
     scripted.client.remove_image(app.reference)
     doubt(scripted)
     daemon.fence()
-    answer.set()
+    container.set()
     assert daemon.stop().last_used(app.id) == when
 
 

@@ -126,12 +126,13 @@ static void begin_step(size_t number)
 			planned.items[i].begun = true;
 }
 
-/* The name has moved to it just now, and is believed to be another one's. */
+/* The name has moved to it just now, or without a word, and is believed to be another one's. */
 static bool is_taken_for_another(const char *name, size_t number)
 {
 	const struct image *image = inventory_find_reference(world.inventory, name);
 
-	return image && thing_of(image->id) != number && at(number)->renamed > at(number)->told;
+	return image && thing_of(image->id) != number &&
+		(at(number)->silent || at(number)->renamed > at(number)->told);
 }
 
 void oracle_judge_removal(const char *name, size_t number, bool prune)
