@@ -345,7 +345,7 @@ static void container_event(const struct apply *apply, const struct engine_event
 		inventory_put_container(apply->inventory, event->actor, id);
 	if (id)
 		use_by_container(apply, id, 0, event->time, now);
-	else if (is_gone && !may_have_moved(apply, event->image))
+	else if (is_gone && !may_have_moved(apply, event->image)) /* the name may go next */
 		use_by_gone(apply, event->image, 0, event->time, now);
 	else
 		ask_container(apply, event);

@@ -132,7 +132,8 @@ static bool is_taken_for_another(const char *name, size_t number)
 	const struct image *image = inventory_find_reference(world.inventory, name);
 
 	return image && thing_of(image->id) != number &&
-		(at(number)->silent || at(number)->renamed > at(number)->told);
+		at(number)->renamed >
+		(at(number)->silent ? at(number)->answered : at(number)->told);
 }
 
 void oracle_judge_removal(const char *name, size_t number, bool prune)
