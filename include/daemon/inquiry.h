@@ -41,14 +41,14 @@ void inquiry_raise(struct inquiry *inquiry, struct question *question);
 /* A question is open again. Takes it over. */
 void inquiry_add(struct inquiry *inquiry, struct question *question);
 
-/* Asks the next question, if none is under way; only_uses: the next that is a use. */
-void inquiry_next(struct inquiry *inquiry, bool only_uses);
+/* Asks the next question, if none is under way; only_urgent: see questions_take(). */
+void inquiry_next(struct inquiry *inquiry, bool only_urgent);
 /* The question whose answer is under way waits again. */
 void inquiry_take_back(struct inquiry *inquiry);
 bool inquiry_is_asking(const struct inquiry *inquiry);
 
-/* Whether anything is open; only_uses: or, of what waits, any use. */
-bool inquiry_is_open(const struct inquiry *inquiry, bool only_uses);
+/* Whether anything is asked or waits; only_urgent: of what waits, only what is urgent counts. */
+bool inquiry_is_open(const struct inquiry *inquiry, bool only_urgent);
 /* When the first event was that raised what is open; NSEC_MAX: there is none. */
 nsec_t inquiry_since(const struct inquiry *inquiry);
 /*

@@ -21,6 +21,7 @@ struct question {
 	char *name;
 	char *text; /* a container's: what the user typed; an image's: a tag that it has got */
 	bool is_use; /* the event counts as use */
+	bool is_awaited; /* a removal or a request goes on once it is answered */
 	bool has_origin; /* the event tells how the image came */
 	enum origin origin;
 	nsec_t when; /* of the event, of several the last one's; 0: no event raised it */
@@ -61,10 +62,10 @@ nsec_t question_since(const struct question *question);
 /* The same of all of them. */
 nsec_t questions_since(const struct questions *questions);
 
-/* Whether there is one; only_uses: one that is a use. */
-bool questions_wait(const struct questions *questions, bool only_uses);
-/* Takes the oldest out, only_uses: the oldest that is a use. False if there is none. */
-bool questions_take(struct questions *questions, bool only_uses, struct question *ret);
+/* Whether there is one; only_urgent: one that is a use, or awaited. */
+bool questions_wait(const struct questions *questions, bool only_urgent);
+/* Takes the oldest such one out. False if there is none. */
+bool questions_take(struct questions *questions, bool only_urgent, struct question *ret);
 
 /* Whether the answer tells whose name this is now. */
 bool question_is_about(const struct question *question, const char *canonical);

@@ -72,7 +72,7 @@ void watch_missed(struct watch *watch);
 
 /*
  * Whether the lists have been there and no event is waiting for an answer; during a removal: none
- * that is a use.
+ * that is a use, or asked of by watch_ask_image().
  */
 bool watch_is_settled(const struct watch *watch);
 
@@ -80,12 +80,12 @@ bool watch_is_settled(const struct watch *watch);
 nsec_t watch_open_since(const struct watch *watch);
 
 /*
- * Once all is settled: asks the engine whose the name is by now, as an event that is still to come
- * may have moved it. Inventory and ledger have the answer when the name is awaited no more. False
- * if nobody has it as far as is known.
+ * Once all is settled: asks the engine of an image by its full ID or a canonical reference, as an
+ * event that is still to come may have moved a name, or none told of that. Inventory and ledger
+ * have the answer when all is settled again. False if there is none as far as is known.
  */
-bool watch_ask_name(struct watch *watch, const char *canonical);
-/* *ret_id if it is known who is to get it. */
+bool watch_ask_image(struct watch *watch, const char *name);
+/* Whether a name's owner is in doubt; *ret_id if it is known who is to get it. */
 bool watch_awaits_name(const struct watch *watch, const char *canonical, const char **ret_id);
 
 /* Whether there is a complete inventory. */

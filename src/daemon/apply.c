@@ -133,10 +133,17 @@ static void note_childless(const struct apply *apply, const struct image *parent
 		ask_image(apply, parent->id, (struct question){});
 }
 
+/* Goes up with all that may change what a plan says. */
+static uint64_t count_changes(const struct apply *apply)
+{
+	return apply->inventory->generation + apply->ledger->generation;
+}
+
 void apply_image(const struct apply *apply, const struct question *question,
 	const struct image_record *record, nsec_t now)
 {
 	const struct image *image = inventory_find_image(apply->inventory, record->id), *parent;
+	uint64_t changes = count_changes(apply);
 	/* One that is about to go may have lost it already (moby: image store's Delete). */
 	const struct image *former_parent = image ? find_parent(apply, image) : NULL;
 	struct image *loser;
@@ -169,7 +176,10 @@ void apply_image(const struct apply *apply, const struct question *question,
 	report_unsized(image);
 	note_image(apply, image, question, now);
 	ask_histories(apply, image);
-	apply->handler.grown(apply->userdata);
+	/* What a removal asks mostly tells what is known: that must not bring the next collection.
+	 */
+	if (count_changes(apply) != changes)
+		apply->handler.grown(apply->userdata);
 }
 
 void apply_gone(const struct apply *apply, const char *id)

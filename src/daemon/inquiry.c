@@ -79,11 +79,11 @@ static bool is_needless(const struct inquiry *inquiry, const struct question *qu
 		!(image && inventory_needs_history(inquiry->inventory, image));
 }
 
-void inquiry_next(struct inquiry *inquiry, bool only_uses)
+void inquiry_next(struct inquiry *inquiry, bool only_urgent)
 {
 	if (inquiry->call)
 		return;
-	while (questions_take(&inquiry->waiting, only_uses, &inquiry->asked)) {
+	while (questions_take(&inquiry->waiting, only_urgent, &inquiry->asked)) {
 		if (!is_needless(inquiry, &inquiry->asked)) {
 			inquiry->call = ask(inquiry);
 			return;
@@ -97,9 +97,9 @@ bool inquiry_is_asking(const struct inquiry *inquiry)
 	return inquiry->call;
 }
 
-bool inquiry_is_open(const struct inquiry *inquiry, bool only_uses)
+bool inquiry_is_open(const struct inquiry *inquiry, bool only_urgent)
 {
-	return inquiry->call || questions_wait(&inquiry->waiting, only_uses);
+	return inquiry->call || questions_wait(&inquiry->waiting, only_urgent);
 }
 
 nsec_t inquiry_since(const struct inquiry *inquiry)

@@ -52,6 +52,7 @@ void question_merge(struct question *question, struct question *again)
 {
 	question->first = MIN(question_since(question), question_since(again));
 	question->is_use = question->is_use || again->is_use;
+	question->is_awaited = question->is_awaited || again->is_awaited;
 	question->when = MAX(question->when, again->when);
 	/* What claims no name does not make an older claim a later one. */
 	if (again->text || again->has_origin || question_is_by_name(again))
@@ -116,18 +117,23 @@ static void remove_at(struct questions *questions, size_t i)
 		(questions->count - i) * sizeof(*questions->items));
 }
 
-bool questions_wait(const struct questions *questions, bool only_uses)
+static bool is_urgent(const struct question *question)
+{
+	return question->is_use || question->is_awaited;
+}
+
+bool questions_wait(const struct questions *questions, bool only_urgent)
 {
 	for (size_t i = 0; i < questions->count; i++)
-		if (questions->items[i].is_use || !only_uses)
+		if (!only_urgent || is_urgent(&questions->items[i]))
 			return true;
 	return false;
 }
 
-bool questions_take(struct questions *questions, bool only_uses, struct question *ret)
+bool questions_take(struct questions *questions, bool only_urgent, struct question *ret)
 {
 	for (size_t i = 0; i < questions->count; i++) {
-		if (only_uses && !questions->items[i].is_use)
+		if (only_urgent && !is_urgent(&questions->items[i]))
 			continue;
 		*ret = questions->items[i];
 		remove_at(questions, i);

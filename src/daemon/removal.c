@@ -9,9 +9,9 @@ struct removing {
 	struct removal_context context;
 	char *id;
 	enum reason planned;
-	bool prune;
 	bool by_id; /* the last step: all names are gone, or there was just one */
 	char *name; /* under way */
+	char *asked; /* for the step to come; see find_doubtful() */
 	struct engine_call *call;
 	bool waiting; /* for watch_is_settled() */
 	uint64_t gone;
@@ -23,6 +23,7 @@ static void removing_free(struct removing *removing)
 {
 	free(removing->id);
 	free(removing->name);
+	free(removing->asked);
 	free(removing);
 }
 
@@ -139,12 +140,47 @@ static const char *next_name(const struct image *image)
 	return NULL;
 }
 
+/* The image of its own that the steps of its build stand on; policy_may_prune() has seen them. */
+static const struct image *find_base(const struct inventory *inventory, const struct image *image)
+{
+	do
+		image = image->parent ? inventory_find_image(inventory, image->parent) : NULL;
+	while (image && image_is_intermediate(image));
+	return image;
+}
+
+/*
+ * What to ask before this step, as BuildKit moves names without a word: by a name that has moved
+ * another image would go, and a base that has lost its name would go along.
+ */
+static const char *find_doubtful(
+	const struct inventory *inventory, const struct image *image, const char *name, bool prune)
+{
+	const struct image *base = prune ? find_base(inventory, image) : NULL;
+
+	if (name)
+		return strchr(name, '@') ? NULL : name;
+	return base ? base->id : NULL;
+}
+
+/* Once before each step. True if there is an answer to wait for. */
+static bool ask(struct removing *removing, const char *doubtful)
+{
+	if (!doubtful || (removing->asked && streq(removing->asked, doubtful)))
+		return false;
+	free(removing->asked);
+	removing->asked = xstrdup(doubtful);
+	return watch_ask_image(removing->context.watch, doubtful);
+}
+
 static void next_step(struct removing *removing)
 {
 	const struct removal_context *context = &removing->context;
 	const struct image *image = inventory_find_image(context->inventory, removing->id);
+	nsec_t now = observe_now(context->ledger);
 	const char *name;
 	enum reason reason;
+	bool prune;
 
 	/* A use that was read meanwhile must have its say first. */
 	removing->waiting = !watch_is_settled(context->watch);
@@ -154,18 +190,23 @@ static void next_step(struct removing *removing)
 		finish(removing, REMOVAL_DONE, removing->planned, NULL);
 		return;
 	}
-	reason = policy_check(context->policy, context->ledger, image, removing->planned,
-		observe_now(context->ledger));
+	reason = policy_check(context->policy, context->ledger, image, removing->planned, now);
 	if (!reason_removes(reason)) {
 		finish(removing, REMOVAL_KEPT, reason, NULL);
 		return;
 	}
 	name = next_name(image);
+	prune = !name &&
+		policy_may_prune(context->policy, context->inventory, context->ledger, image, now);
+	removing->waiting = ask(removing, find_doubtful(context->inventory, image, name, prune));
+	if (removing->waiting)
+		return;
 	removing->by_id = !name;
 	free(removing->name);
 	removing->name = xstrdup(name ? name : removing->id);
-	removing->call = engine_remove(
-		context->engine, removing->name, removing->prune, on_removed, removing);
+	free(TAKE_PTR(removing->asked));
+	removing->call =
+		engine_remove(context->engine, removing->name, prune, on_removed, removing);
 }
 
 void removal_settled(struct removing *removing)
@@ -177,15 +218,11 @@ void removal_settled(struct removing *removing)
 void removal_start(const struct removal_context *context, const char *id, enum reason planned,
 	removal_fn done, void *userdata, struct removing **ret)
 {
-	const struct image *image = inventory_find_image(context->inventory, id);
 	struct removing *removing = xcalloc(1, sizeof(*removing));
 
 	removing->context = *context;
 	removing->id = xstrdup(id);
 	removing->planned = planned;
-	removing->prune = image &&
-		policy_may_prune(context->policy, context->inventory, context->ledger, image,
-			observe_now(context->ledger));
 	removing->done = done;
 	removing->userdata = userdata;
 	*ret = removing;

@@ -270,13 +270,13 @@ static bool is_awaited(void *userdata, const char *canonical, const char **ret_i
 	return watch_awaits_name(userdata, canonical, ret_id);
 }
 
-bool watch_ask_name(struct watch *watch, const char *canonical)
+bool watch_ask_image(struct watch *watch, const char *name)
 {
-	struct question question = { .kind = QUESTION_IMAGE };
+	struct question question = { .kind = QUESTION_IMAGE, .is_awaited = true };
 
-	if (!inventory_find_reference(watch->apply.inventory, canonical))
+	if (!inventory_resolve(watch->apply.inventory, name))
 		return false;
-	question.name = xstrdup(canonical);
+	question.name = xstrdup(name);
 	on_open(watch, &question);
 	return true;
 }

@@ -100,7 +100,7 @@ static bool knows_names(const struct wishes *wishes, struct forgetting *forgetti
 		const char *canonical = forgetting->canonical.items[i];
 
 		is_open |= forgetting->is_asked ? watch_awaits_name(watch, canonical, &id)
-						: watch_ask_name(watch, canonical);
+						: watch_ask_image(watch, canonical);
 	}
 	forgetting->is_asked = true;
 	return !is_open;

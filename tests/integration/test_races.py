@@ -220,8 +220,8 @@ def test_b35_no_further_step_while_it_is_not_known_what_was_pulled(
     """The pull tells a name alone; the engine takes its time to say which image that is."""
     daemon, app = unused_for_hours(watch, scripted, "alias:1", "alias:2")
     asked, answer = threading.Event(), threading.Event()
-    scripted.script("GET", "/images/*app:1/json", held_back(BEFORE, asked, answer), times=1)
     release = hold_removal(daemon, scripted, AFTER)
+    scripted.script("GET", "/images/*app:1/json", held_back(BEFORE, asked, answer), times=1)
     scripted.client.pull(app.reference)
     daemon.wait(asked.is_set, "the question what was pulled")
     release.set()
@@ -359,6 +359,40 @@ def test_b29_a_name_that_moved_without_a_word_is_left_alone(watch: Watch,
     daemon.fence()
     assert scripted.client.image_id(app.reference) == other.id
     check_settled(daemon, scripted, {other.id: "loaded"})
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_b29_an_image_that_got_a_name_without_a_word_does_not_go_by_it(
+        watch: Watch, scripted: ScriptedEngine, moved: int) -> None:
+    """Of an image with several names all but the last go by name: whose is it by now?"""
+    daemon, app = unused_for_hours(watch, scripted, "alias:1", "alias:2")
+    other = loaded(scripted, "other:1")
+    daemon.fence()
+    name = [app.reference, "alias:1", "alias:2"][moved]
+    silent(scripted, lambda: scripted.client.tag("other:1", name))
+    silent(scripted, lambda: scripted.client.untag("other:1"))
+    daemon.configure({"gc": {"max_total_size": "1", "grace": "0s"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: not scripted.client.has(app.id), "the removal")
+    daemon.fence()
+    assert scripted.client.references() == {name}
+    assert scripted.client.image_id(name) == other.id
+    check_settled(daemon, scripted, {other.id: "loaded"})
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_b29_when_nobody_says_whose_a_name_is_a_list_does(
+        watch: Watch, scripted: ScriptedEngine, status: int) -> None:
+    daemon, app = unused_for_hours(watch, scripted, "alias:1")
+    scripted.script("GET", f"/images/{app.reference}/json", faults.reply(status), times=1)
+    scripted.forget_requests()
+    daemon.configure({"gc": {"max_total_size": "1", "grace": "0s"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: not scripted.client.has(app.id), "the removal")
+    daemon.fence()
+    requests = [f"{each.method} {each.path}" for each in scripted.requests("*", "/images/*")]
+    assert requests[:3] == [f"GET /images/{app.reference}/json", "GET /images/json",
+                            f"DELETE /images/{app.reference}"]
 
 
 def test_b7_a_name_that_moves_while_details_are_asked_for(

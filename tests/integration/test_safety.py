@@ -16,7 +16,7 @@ from daemon import Daemon
 from engine_events import make_event
 from engines import Engine
 from images import MB, full_name
-from scenes import loaded, pulled, present, used
+from scenes import loaded, present, pulled, silent, used
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -104,6 +104,20 @@ def test_b29_an_unmanaged_base_that_lost_its_tag_stays_when_its_child_goes(
     collect_all(daemon)
     assert not engine.client.has(child)
     assert base.id in engine.client.image_ids(everything=True)
+
+
+def test_b29_a_base_that_lost_its_tag_without_a_word_stays_when_its_child_goes(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted, images=JUST_CHILDREN)
+    base = loaded(scripted, "base:1")
+    child = scripted.client.build_classic("FROM base:1\nCOPY x /x\n", {"x": b"x"}, "child:1")
+    daemon.fence()
+    silent(scripted, lambda: scripted.client.untag("base:1"))
+    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: not scripted.client.has(child), "the child's removal")
+    daemon.fence()
+    assert present(scripted, base) == [True]
 
 
 @LOST
@@ -251,6 +265,24 @@ def test_b31_a_conflict_keeps_the_image_and_goes_on(watch: Watch,
     cache = daemon.stop()
     assert cache.last_used(busy.id) == when
     assert cache.managed(busy.id)
+
+
+def test_b31_what_is_asked_before_a_removal_brings_no_further_collection(
+        watch: Watch, scripted: ScriptedEngine) -> None:
+    daemon = watch(scripted, {"settle": "1ms"})
+    app = pulled(scripted, "app")
+    scripted.client.tag(app.reference, "alias:1")
+    daemon.fence()
+    scripted.script("DELETE", "*", faults.reply(409, {"message": "conflict: in use"}))
+    daemon.configure({"gc": {"max_total_size": "1"}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait(lambda: scripted.requests("DELETE"), "the removal")
+    daemon.fence()
+    scripted.forget_requests()
+    for _ in range(5):
+        daemon.collect()
+    assert [each.method for each in scripted.requests("*", f"/images/{app.reference}*")] == [
+        "GET", "DELETE"] * 5
 
 
 @pytest.mark.parametrize("fault", [

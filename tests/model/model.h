@@ -71,6 +71,7 @@ struct thing {
 	uint64_t renamed; /* when it got or lost a name last */
 	uint64_t told; /* up to here the daemon knows */
 	uint64_t answered; /* the same, by answers alone: an event does not tell all names */
+	bool asked; /* an answer told of it since the last step of a removal */
 	bool silent; /* something about it no event tells, until the next list */
 	nsec_t came, seen; /* by world.awake; seen: by the daemon */
 	bool named; /* the daemon has seen it with a name */
@@ -184,6 +185,7 @@ struct world {
 	ARRAY(struct box) boxes;
 	size_t names[NAMES]; /* whose they are */
 	uint64_t name_moved[NAMES]; /* changes */
+	uint64_t names_answered[NAMES]; /* since that step as well, changes + 1 */
 	size_t loaded_from[NAMES]; /* who lost it to what was loaded, of which no event tells */
 	bool name_used[NAMES]; /* the daemon was told of a use by it, perhaps not yet whose */
 	nsec_t name_asked[NAMES]; /* when a pull was that was told last, until its image is known */
@@ -358,6 +360,8 @@ void told_event(const struct happening *happening);
 /* asked: by which name, canonical, or ID. pulled: by that, told before it was asked; 0: not. */
 void told_thing(
 	const struct image_record *record, uint64_t change, const char *asked, nsec_t pulled);
+/* Whose it was then, if it is a name. */
+void told_name(const char *text, uint64_t change);
 /* names: whose they were then. */
 void told_images(uint64_t change, const size_t names[static NAMES]);
 void told_containers(uint64_t change);

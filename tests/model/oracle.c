@@ -89,23 +89,27 @@ static void judge_age(size_t number, enum reason reason)
 		fail("max_unused", "%s goes, unused for %lld ns", thing->id, (long long)unused);
 }
 
+static bool may_be_managed(size_t number)
+{
+	for (enum origin origin = 0; origin < ORIGIN_COUNT; origin++)
+		if (at(number)->origins & 1U << origin && truth_verdict(number, origin).managed)
+			return true;
+	return truth_verdict(number, ORIGIN_BUILT).managed;
+}
+
 /* Steps of its build that go along: made while we were there, or managed like anything else. */
 static void judge_steps(size_t number)
 {
 	for (number = at(number)->parent; number != NOBODY; number = at(number)->parent) {
 		const struct thing *step = at(number);
-		struct verdict verdict = truth_verdict(number, ORIGIN_BUILT);
 
-		/* What has lost its name without a word is believed to end the walk. */
+		/* What has lost its name just now is believed to end the walk. */
 		if (!step->present || docker_count_names(number) > 0 || step->digests ||
-			step->renamed > step->told || step->silent)
+			step->renamed > step->answered)
 			return;
 		if (step->labelled)
 			fail("kept", "%s goes along", step->id);
-		if ((step->named || step->changed <= world.met_change) && !verdict.managed &&
-			!world.policy->manage[ORIGIN_PULLED] &&
-			!world.policy->manage[ORIGIN_LOADED] &&
-			!world.policy->manage[ORIGIN_EXISTING])
+		if ((step->named || step->changed <= world.met_change) && !may_be_managed(number))
 			fail("unmanaged", "%s goes along", step->id);
 	}
 }
@@ -126,26 +130,49 @@ static void begin_step(size_t number)
 			planned.items[i].begun = true;
 }
 
-/* The name has moved to it just now, or without a word, and is believed to be another one's. */
-static bool is_taken_for_another(const char *name, size_t number)
+static void forget_answers(void)
 {
-	const struct image *image = inventory_find_reference(world.inventory, name);
-
-	return image && thing_of(image->id) != number &&
-		at(number)->renamed >
-		(at(number)->silent ? at(number)->answered : at(number)->told);
+	memset(world.names_answered, 0, sizeof(world.names_answered));
+	for (size_t i = 0; i < world.things.count; i++)
+		at(i)->asked = false;
 }
 
-void oracle_judge_removal(const char *name, size_t number, bool prune)
+/* The daemon asks whose a name is before something goes by it: has it moved since? */
+static bool has_moved(const char *text)
+{
+	size_t name = docker_find_name(text);
+
+	if (name == NOBODY)
+		return false;
+	if (world.names_answered[name] == 0)
+		fail("asked", "%s goes, and it was not asked whose name that is", text);
+	return world.name_moved[name] >= world.names_answered[name]; /* changes + 1 */
+}
+
+/* It asks of the image that the steps stand on, too: that may have lost its name. */
+static void check_base(size_t number)
+{
+	const struct image *image = inventory_find_image(world.inventory, at(number)->id);
+
+	do
+		image = image && image->parent
+			? inventory_find_image(world.inventory, image->parent)
+			: NULL;
+	while (image && image_is_intermediate(image));
+	if (image && !at(thing_of(image->id))->asked)
+		fail("asked", "%s may go along with %s, and it was not asked for", image->id,
+			at(number)->id);
+}
+
+static void judge_removal(const char *name, size_t number, bool prune)
 {
 	struct planned *step;
 
-	trace("DELETE %s is sent", name);
 	if (!stream_is_whole())
 		fail("watching", "%s is removed, and no events come in", name);
 	if (number == NOBODY)
 		return; /* somebody else was faster */
-	if (is_taken_for_another(name, number)) {
+	if (has_moved(name)) {
 		begin_step(number);
 		return;
 	}
@@ -156,11 +183,6 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 			fail("in use", "%s by %s goes, and %s holds it", at(number)->id, name,
 				box->id);
 	}
-	/* A name that has moved just now takes another image's along. */
-	if (at(number)->renamed > at(number)->told && !streq(name, at(number)->id)) {
-		begin_step(number);
-		return;
-	}
 	step = find_planned(number);
 	for (size_t i = 0; i < world.things.count; i++)
 		if (at(i)->present && at(i)->told >= at(i)->changed && !at(i)->silent &&
@@ -170,8 +192,17 @@ void oracle_judge_removal(const char *name, size_t number, bool prune)
 	judge_age(number, step->reason);
 	judge_size(number, step);
 	begin_step(number);
-	if (prune)
-		judge_steps(number);
+	if (!prune)
+		return;
+	check_base(number);
+	judge_steps(number);
+}
+
+void oracle_judge_removal(const char *name, size_t number, bool prune)
+{
+	trace("DELETE %s is sent", name);
+	judge_removal(name, number, prune);
+	forget_answers();
 }
 
 /* Plans */
@@ -182,6 +213,7 @@ void __wrap_plan_make(const struct policy *policy, const struct inventory *inven
 {
 	__real_plan_make(policy, inventory, ledger, usage, progress, now, ret);
 	plan_check(policy, inventory, ledger, usage, progress, now, ret);
+	forget_answers();
 	planned.count = 0;
 	for (size_t i = 0; i < ret->count; i++)
 		if (reason_removes(ret->items[i].reason)) {

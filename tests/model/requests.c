@@ -245,6 +245,8 @@ static void tell_oracle(struct engine_call *call)
 		world.list_failed || (answer->result < 0 && call->request != REQUEST_IMAGE_REMOVE);
 	for (size_t i = 0; i < answer->removal.deleted.count; i++)
 		at(thing_of(answer->removal.deleted.items[i]))->told = call->change;
+	if (answer->result >= 0 && call->request == REQUEST_IMAGE)
+		told_name(call->name, call->change);
 	if (answer->result == ENGINE_OK && call->request == REQUEST_SYSTEM_DF)
 		world.measured = call->change;
 	if (call->request != REQUEST_CONTAINERS || answer->result != ENGINE_OK)

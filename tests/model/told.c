@@ -233,6 +233,7 @@ void told_thing(
 		thing->origins |= 1U << ORIGIN_PULLED;
 	thing->told = MAX(thing->told, change);
 	thing->answered = MAX(thing->answered, change);
+	thing->asked = true;
 }
 
 void told_forget_questions(void)
@@ -280,9 +281,19 @@ static bool was_there(const struct thing *thing, uint64_t change)
 		(thing->had_come <= change && change < had_gone);
 }
 
+void told_name(const char *text, uint64_t change)
+{
+	size_t name = docker_find_name(text);
+
+	if (name != NOBODY)
+		world.names_answered[name] = MAX(world.names_answered[name], change + 1);
+}
+
 void told_images(uint64_t change, const size_t names[static NAMES])
 {
 	credit_listed(names);
+	for (size_t i = 0; i < NAMES; i++)
+		world.names_answered[i] = MAX(world.names_answered[i], change + 1);
 	for (size_t i = 0; i < world.things.count; i++) {
 		struct thing *thing = at(i);
 
@@ -296,6 +307,7 @@ void told_images(uint64_t change, const size_t names[static NAMES])
 		thing->origins |= asked_origins(i, change);
 		thing->told = MAX(thing->told, change);
 		thing->answered = MAX(thing->answered, change);
+		thing->asked = true;
 		if (change >= MAX(thing->changed, thing->renamed))
 			thing->silent = false;
 	}
