@@ -162,7 +162,9 @@ class Day:
             yield "unmanaged"
         if known.kept:
             yield "kept"
-        if SEEN_WITHIN < now - known.ended and now - known.began < GRACE:
+        if now - known.ended < SEEN_WITHIN:
+            return  # it goes by what was known before
+        if now - known.began < GRACE:
             yield f"within grace, used {now - known.began:.2f} s ago at most"
         older = [each for each in self.images.values()
                  if each.managed and not each.kept and not each.holders and not each.leaving
