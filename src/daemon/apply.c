@@ -176,8 +176,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 	report_unsized(image);
 	note_image(apply, image, question, now);
 	ask_histories(apply, image);
-	/* What a removal asks mostly tells what is known: that must not bring the next collection.
-	 */
+	/* What a removal asks is mostly known already: no reason for the next collection. */
 	if (count_changes(apply) != changes)
 		apply->handler.grown(apply->userdata);
 }
