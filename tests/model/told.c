@@ -185,8 +185,12 @@ void told_event(const struct happening *happening)
 		note_former_origin(thing, happening->origin);
 		return;
 	}
-	/* What is not known yet is asked for, and has perhaps lost that name by then. */
-	if (happening->kind == EVENT_IMAGE_TAG && inventory_find_image(world.inventory, thing->id))
+	/*
+	 * What is not known yet is asked for, and has perhaps lost that name by then; and of what
+	 * is told once more, a list has told since.
+	 */
+	if (happening->kind == EVENT_IMAGE_TAG && happening->change > thing->answered &&
+		inventory_find_image(world.inventory, thing->id))
 		thing->named = true;
 	may_be_new(thing,
 		happening->origin ? happening->origin : guess(happening->thing, happening->change));
@@ -281,6 +285,14 @@ static bool was_there(const struct thing *thing, uint64_t change)
 		(thing->had_come <= change && change < had_gone);
 }
 
+static bool had_name(size_t number, const size_t names[static NAMES])
+{
+	for (size_t i = 0; i < NAMES; i++)
+		if (names[i] == number)
+			return true;
+	return false;
+}
+
 void told_name(const char *text, uint64_t change)
 {
 	size_t name = docker_find_name(text);
@@ -301,8 +313,9 @@ void told_images(uint64_t change, const size_t names[static NAMES])
 			may_be_new(thing,
 				world.met_change > 0 ? guess(i, change) : 1U << ORIGIN_EXISTING);
 		note_digests(thing, change);
-		/* A list has shown what did not change meanwhile. */
-		if (thing->renamed <= change && (docker_count_names(i) > 0 || docker_digests(i)))
+		/* A list has shown its names, and of digests what did not change meanwhile. */
+		if (thing->changed <= change &&
+			(had_name(i, names) || (thing->renamed <= change && docker_digests(i))))
 			thing->named = true;
 		thing->origins |= asked_origins(i, change);
 		thing->told = MAX(thing->told, change);
