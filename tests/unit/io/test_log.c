@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pty.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -192,9 +192,13 @@ static void assert_terminal(const char *expected)
 {
 	struct capture capture;
 	char text[200] = "";
-	int master, terminal;
+	/* By hand: valgrind does not know the ioctl of openpty(). */
+	int master = posix_openpt(O_RDWR | O_NOCTTY), terminal;
 
-	assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+	assert_true(master >= 0);
+	assert_int_equal(unlockpt(master), 0);
+	terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(terminal >= 0);
 	capture = capture_into(terminal);
 	log_open(LOG_TO_PEOPLE);
 	log_warning("w");
