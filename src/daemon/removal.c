@@ -153,11 +153,8 @@ static const struct image *find_base(const struct inventory *inventory, const st
  * What to ask before this step, as BuildKit moves names without a word: by a name that has moved
  * another image would go, and a base that has lost its name would go along.
  */
-static const char *find_doubtful(
-	const struct inventory *inventory, const struct image *image, const char *name, bool prune)
+static const char *find_doubtful(const char *name, const struct image *base)
 {
-	const struct image *base = prune ? find_base(inventory, image) : NULL;
-
 	if (name)
 		return strchr(name, '@') ? NULL : name;
 	return base ? base->id : NULL;
@@ -178,6 +175,7 @@ static void next_step(struct removing *removing)
 	const struct removal_context *context = &removing->context;
 	const struct image *image = inventory_find_image(context->inventory, removing->id);
 	nsec_t now = observe_now(context->ledger);
+	const struct image *base;
 	const char *name;
 	enum reason reason;
 	bool prune;
@@ -196,11 +194,13 @@ static void next_step(struct removing *removing)
 		return;
 	}
 	name = next_name(image);
-	prune = !name &&
-		policy_may_prune(context->policy, context->inventory, context->ledger, image, now);
-	removing->waiting = ask(removing, find_doubtful(context->inventory, image, name, prune));
+	prune = policy_may_prune(context->policy, context->inventory, context->ledger, image, now);
+	base = prune ? find_base(context->inventory, image) : NULL;
+	removing->waiting = ask(removing, find_doubtful(name, base));
 	if (removing->waiting)
 		return;
+	/* Its base has been asked for right before the last step alone. */
+	prune = prune && !(name && base);
 	removing->by_id = !name;
 	free(removing->name);
 	removing->name = xstrdup(name ? name : removing->id);

@@ -163,6 +163,8 @@ static void note_former_origin(struct thing *thing, unsigned origin)
 void told_event(const struct happening *happening)
 {
 	struct thing *thing = at(happening->thing);
+	/* What the past tells is applied after the lists, if these have not told more since. */
+	bool is_news = happening->change > thing->told && watch_is_live(world.watch);
 
 	if (happening->box != NOBODY) {
 		struct box *box = &world.boxes.items[happening->box];
@@ -185,11 +187,8 @@ void told_event(const struct happening *happening)
 		note_former_origin(thing, happening->origin);
 		return;
 	}
-	/*
-	 * What is not known yet is asked for, and has perhaps lost that name by then; and of what
-	 * is told once more, a list has told since.
-	 */
-	if (happening->kind == EVENT_IMAGE_TAG && happening->change > thing->answered &&
+	/* What is not known yet is asked for, and has perhaps lost that name by then. */
+	if (happening->kind == EVENT_IMAGE_TAG && is_news &&
 		inventory_find_image(world.inventory, thing->id))
 		thing->named = true;
 	may_be_new(thing,
