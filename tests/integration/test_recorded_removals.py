@@ -203,7 +203,9 @@ def images_engine(make: MakeEngine, recording: Recording) -> ScriptedEngine:
     engine.script("GET", "/system/df", faults.reply(200, {"LayersSize": 2 * 10**6}))
 
     def inspect(exchange: ServedExchange) -> None:
-        found = next(each for each in images if each["Id"] in exchange.request.path)
+        asked = exchange.request.path.removeprefix("/images/").removesuffix("/json")
+        names = {asked, asked.removeprefix("docker.io/library/")}
+        found = next(each for each in images if names & {each["Id"], *each["RepoTags"]})
         faults.reply(200, found | {"RootFS": {"Type": "layers"}})(exchange)
 
     engine.script("GET", "/images/*/json", inspect)  # type: ignore[arg-type]
