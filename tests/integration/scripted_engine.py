@@ -151,6 +151,8 @@ class ScriptedEngine:
     def stop(self) -> None:
         """As dockerd on SIGTERM: containers stop, streams end, the socket goes."""
         self.model.stop_everything()
+        self._thawed.set()
+        self.flush()  # its last words
         self._end()
 
     def kill(self) -> None:
