@@ -230,8 +230,6 @@ def shape(value: Any) -> Any:
 
 def is_part(part: Any, whole: Any) -> bool:
     """Whether all keys of one shape are in the other, with the same types."""
-    if part == "NoneType" and isinstance(whole, list):
-        return True  # as Go writes an empty list
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(
             key in whole and is_part(each, whole[key]) for key, each in part.items())
@@ -252,7 +250,10 @@ def test_scripted_answers_have_the_keys_and_types_of_real_ones(
         engine.client.prune_builds()  # an earlier test's
         engine.client.load(used.archive("used:1"))
         engine.client.run("used:1", "c1")
-        shapes.append(shape(engine.client.call("GET", path).json()))
+        answer = engine.client.call("GET", path).json()
+        if path == "/system/df":
+            answer["BuildCache"] = None  # what could not be pruned yet is no part of this
+        shapes.append(shape(answer))
     assert is_part(shapes[1], shapes[0]), f"scripted {shapes[1]}\nreal {shapes[0]}"
 
 

@@ -185,7 +185,7 @@ struct world {
 	ARRAY(struct box) boxes;
 	size_t names[NAMES]; /* whose they are */
 	uint64_t name_moved[NAMES]; /* changes */
-	uint64_t names_answered[NAMES]; /* since that step as well, changes + 1 */
+	uint64_t name_answered[NAMES]; /* since that step as well, changes + 1 */
 	size_t loaded_from[NAMES]; /* who lost it to what was loaded, of which no event tells */
 	bool name_used[NAMES]; /* the daemon was told of a use by it, perhaps not yet whose */
 	nsec_t name_asked[NAMES]; /* when a pull was that was told last, until its image is known */

@@ -132,7 +132,7 @@ static void begin_step(size_t number)
 
 static void forget_answers(void)
 {
-	memset(world.names_answered, 0, sizeof(world.names_answered));
+	memset(world.name_answered, 0, sizeof(world.name_answered));
 	for (size_t i = 0; i < world.things.count; i++)
 		at(i)->asked = false;
 }
@@ -144,9 +144,9 @@ static bool has_moved(const char *text)
 
 	if (name == NOBODY)
 		return false;
-	if (world.names_answered[name] == 0)
+	if (world.name_answered[name] == 0)
 		fail("asked", "%s goes, and it was not asked whose name that is", text);
-	return world.name_moved[name] >= world.names_answered[name]; /* changes + 1 */
+	return world.name_moved[name] >= world.name_answered[name]; /* changes + 1 */
 }
 
 /* It asks of the image that the steps stand on, too: that may have lost its name. */

@@ -297,14 +297,14 @@ void told_name(const char *text, uint64_t change)
 	size_t name = docker_find_name(text);
 
 	if (name != NOBODY)
-		world.names_answered[name] = MAX(world.names_answered[name], change + 1);
+		world.name_answered[name] = MAX(world.name_answered[name], change + 1);
 }
 
 void told_images(uint64_t change, const size_t names[static NAMES])
 {
 	credit_listed(names);
 	for (size_t i = 0; i < NAMES; i++)
-		world.names_answered[i] = MAX(world.names_answered[i], change + 1);
+		world.name_answered[i] = MAX(world.name_answered[i], change + 1);
 	for (size_t i = 0; i < world.things.count; i++) {
 		struct thing *thing = at(i);
 
