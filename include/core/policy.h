@@ -108,7 +108,9 @@ bool policy_manages(
 /*
  * Whether removing the image may take its nameless ancestors along (the engine does that unless
  * told not to): only if each is managed and not within grace, or was never more than a step of a
- * build.
+ * build. *ret_base, which may be NULL, is set then: the image of its own that they stand on, or
+ * NULL.
  */
 bool policy_may_prune(const struct policy *policy, const struct inventory *inventory,
-	const struct ledger *ledger, const struct image *image, nsec_t now);
+	const struct ledger *ledger, const struct image *image, nsec_t now,
+	const struct image **ret_base);

@@ -165,8 +165,8 @@ static struct bounds drop_layers(struct planner *planner, const struct image *im
 static void plan_removal(struct planner *planner, struct plan_item *item)
 {
 	const struct image *parent;
-	bool prune = policy_may_prune(
-		planner->policy, planner->inventory, planner->ledger, item->image, planner->now);
+	bool prune = policy_may_prune(planner->policy, planner->inventory, planner->ledger,
+		item->image, planner->now, NULL);
 
 	item->reclaims = drop_layers(planner, item->image);
 	for (parent = parent_of(planner, item->image); parent;

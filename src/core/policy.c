@@ -157,19 +157,25 @@ static bool may_go_along(const struct policy *policy, const struct ledger *ledge
 }
 
 bool policy_may_prune(const struct policy *policy, const struct inventory *inventory,
-	const struct ledger *ledger, const struct image *image, nsec_t now)
+	const struct ledger *ledger, const struct image *image, nsec_t now,
+	const struct image **ret_base)
 {
 	size_t left = HASH_COUNT(inventory->images);
+	const struct image *base = NULL;
 
 	for (; image->parent; left--) {
 		image = inventory_find_image(inventory, image->parent);
 		/* Out of sight is in doubt, and so is a circle. */
 		if (!image || left == 0)
 			return false;
-		if (!image_is_intermediate(image))
-			return true;
+		if (!image_is_intermediate(image)) {
+			base = image;
+			break;
+		}
 		if (!may_go_along(policy, ledger, image, now))
 			return false;
 	}
+	if (ret_base)
+		*ret_base = base;
 	return true;
 }

@@ -140,15 +140,6 @@ static const char *next_name(const struct image *image)
 	return NULL;
 }
 
-/* The image of its own that the steps of its build stand on; policy_may_prune() has seen them. */
-static const struct image *find_base(const struct inventory *inventory, const struct image *image)
-{
-	do
-		image = image->parent ? inventory_find_image(inventory, image->parent) : NULL;
-	while (image && image_is_intermediate(image));
-	return image;
-}
-
 /*
  * What to ask before this step, as BuildKit moves names without a word: by a name that has moved
  * another image would go, and a base that has lost its name would go along.
@@ -175,7 +166,7 @@ static void next_step(struct removing *removing)
 	const struct removal_context *context = &removing->context;
 	const struct image *image = inventory_find_image(context->inventory, removing->id);
 	nsec_t now = observe_now(context->ledger);
-	const struct image *base;
+	const struct image *base = NULL;
 	const char *name;
 	enum reason reason;
 	bool prune;
@@ -194,8 +185,8 @@ static void next_step(struct removing *removing)
 		return;
 	}
 	name = next_name(image);
-	prune = policy_may_prune(context->policy, context->inventory, context->ledger, image, now);
-	base = prune ? find_base(context->inventory, image) : NULL;
+	prune = policy_may_prune(
+		context->policy, context->inventory, context->ledger, image, now, &base);
 	removing->waiting = ask(removing, find_doubtful(name, base));
 	if (removing->waiting)
 		return;

@@ -171,7 +171,7 @@ static struct piece *find_piece(const struct puzzle *puzzle, const char *id)
 static void take_out(const struct puzzle *puzzle, struct piece *piece)
 {
 	bool prune = policy_may_prune(
-		puzzle->policy, puzzle->inventory, puzzle->ledger, piece->image, puzzle->now);
+		puzzle->policy, puzzle->inventory, puzzle->ledger, piece->image, puzzle->now, NULL);
 
 	piece->gone = true;
 	while (prune && piece->image->parent) {

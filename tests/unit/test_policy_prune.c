@@ -22,7 +22,8 @@ static int setup(void **state)
 
 static bool may_prune(const struct world *w)
 {
-	return policy_may_prune(&w->policy, &w->inventory, &w->ledger, world_image(w, "x"), w->now);
+	return policy_may_prune(
+		&w->policy, &w->inventory, &w->ledger, world_image(w, "x"), w->now, NULL);
 }
 
 /* s1 was an image with a name of its own, which has been untagged since. */
@@ -39,7 +40,7 @@ static void test_b29_without_ancestors_nothing_goes_along(void **state)
 	struct world *w = *state;
 
 	assert_true(policy_may_prune(
-		&w->policy, &w->inventory, &w->ledger, world_image(w, "base"), w->now));
+		&w->policy, &w->inventory, &w->ledger, world_image(w, "base"), w->now, NULL));
 }
 
 static void test_b29_steps_of_a_build_go_along(void **state)
