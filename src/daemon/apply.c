@@ -146,6 +146,7 @@ void apply_image(const struct apply *apply, const struct question *question,
 	uint64_t changes = count_changes(apply);
 	/* One that is about to go may have lost it already (moby: image store's Delete). */
 	const struct image *former_parent = image ? find_parent(apply, image) : NULL;
+	bool was_step = image && !ledger_find(apply->ledger, record->id);
 	struct image *loser;
 
 	for (size_t i = 0; i < record->references.count; i++) {
@@ -175,6 +176,9 @@ void apply_image(const struct apply *apply, const struct question *question,
 		ask_image(apply, image->parent, (struct question){});
 	report_unsized(image);
 	note_image(apply, image, question, now);
+	/* Nobody has counted what used it since it was taken for one. */
+	if (was_step)
+		ledger_touch(apply->ledger, record->id, now, now);
 	ask_histories(apply, image);
 	/* What a removal asks is mostly known already: no reason for the next collection. */
 	if (count_changes(apply) != changes)

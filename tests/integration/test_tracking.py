@@ -16,7 +16,8 @@ from daemon import Daemon
 from engine_events import make_event
 from engines import Engine
 from images import MB
-from scenes import came, doubt, event_time, limit_for, loaded, offered, present, pulled, used
+from scenes import (came, doubt, event_time, limit_for, loaded, offered, present, pulled, silent,
+                    used)
 from scripted_engine import ScriptedEngine
 
 Watch = Callable[..., Daemon]
@@ -537,6 +538,30 @@ def test_b14_a_step_whose_child_is_asked_for_as_it_goes(watch: Watch,
     scripted.client.remove_image("built:1", noprune=True)
     daemon.fence()
     assert daemon.stop().ids == scripted.client.image_ids(everything=True)
+
+
+def test_b14_what_is_a_step_between_two_answers_loses_no_use(watch: Watch,
+                                                             scripted: ScriptedEngine) -> None:
+    """The answer that makes it a step is older than its name, and tells nothing of its use."""
+    def build(label: str) -> str:
+        return scripted.client.build_classic(f"FROM scratch\nCOPY x /x\nLABEL a={label}\n",
+                                             {"x": b"x"})
+    daemon = watch(scripted)
+    gone = build("1")
+    step = scripted.client.inspect(gone)["Parent"]
+    scripted.client.remove_image(gone, noprune=True)
+    daemon.fence()
+    release = threading.Event()
+    question = scripted.script("GET", "/images/*/json", faults.hang(release), times=1)
+    scripted.client.tag(build("2"), "built:2")
+    daemon.wait(lambda: question.times == 0, "the question what was built")
+    silent(scripted, lambda: scripted.client.tag(step, "named:1"))
+    scripted.log.publish("image", "load", step, {"name": step})
+    last = used(scripted, step)
+    daemon.wait(lambda: daemon.control.image(step)["last_used"] == format_time(last), "the use")
+    release.set()
+    daemon.fence()
+    assert daemon.stop().last_used(step) >= last
 
 
 @pytest.mark.needs("load-names")
