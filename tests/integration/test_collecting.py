@@ -293,6 +293,8 @@ def test_b27_usage_is_measured_one_request_at_a_time_and_not_per_removal(
     assert all(later - earlier > 0.09 for earlier, later in zip(times, times[1:]))
 
 
+# B28
+
 def test_b28_removals_that_free_nothing_end_the_collection(watch: Watch,
                                                            scripted: ScriptedEngine) -> None:
     daemon = watch(scripted)

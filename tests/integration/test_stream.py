@@ -374,6 +374,8 @@ def test_b19_waiting_is_not_spinning(daemon: MakeDaemon, scripted: ScriptedEngin
     assert 1 <= len(scripted.requests()) <= 30
 
 
+# B36
+
 def test_b36_idle_it_asks_nothing(watch: Watch, scripted: ScriptedEngine) -> None:
     daemon = watch(scripted)
     daemon.fence()
