@@ -226,6 +226,8 @@ class World:
         self.daemon.stop()
         self.daemon.start()
         self.unheard = time.monotonic()
+        # A signal that comes before it takes any would end it.
+        self.daemon.wait(lambda: self.daemon.status, "its first word")
 
     def do_reload(self) -> None:
         self.daemon.signal(signal.SIGHUP)
