@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -117,6 +118,8 @@ struct server *server_create(struct event_base *base, const char *path, const st
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(remote);
 
+	/* Who has asked may be gone while it is still being answered. */
+	signal(SIGPIPE, SIG_IGN);
 	server->script = *script;
 	server->base = base;
 	if (path) {
